@@ -1,0 +1,131 @@
+# Kindred. `make help` lists what can be made; V=1 shows commands.
+# CC, CFLAGS, CPPFLAGS, LDFLAGS and LDLIBS of the user are added to what the project needs.
+
+BUILD ?= build
+PREFIX ?= /usr/local
+DESTDIR ?=
+DECODER ?= turbo
+PYTHON ?= /usr/bin/python3
+V ?= 0
+
+ifeq ($(V),0)
+Q := @
+say = @printf '  %-4s %s\n' $(1) $(2)
+endif
+
+CFLAGS ?= -O2 -g
+# c17, not gnu17: gnu17 fuses multiply and add, and results would depend on the instruction set.
+project_cflags := -std=c17 -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+	-Wpointer-arith -Wvla -Werror=implicit-function-declaration -fno-common -fvisibility=hidden \
+	-ffunction-sections -fdata-sections -fstack-protector-strong $(WERROR)
+project_cppflags := -D_GNU_SOURCE -I. -I$(BUILD)/include
+project_ldflags := -Wl,--gc-sections -Wl,--as-needed -Wl,-z,relro,-z,now
+
+mpi_cflags := $(shell pkg-config --cflags ompi-c 2>/dev/null)
+mpi_libs = $(shell pkg-config --libs ompi-c)
+stb_cflags := $(shell pkg-config --cflags stb 2>/dev/null)
+blas_libs := -lopenblas
+wire_libs := -lzmq -lmsgpackc
+decode_libs := -lseccomp
+
+project_cppflags += $(stb_cflags) $(mpi_cflags)
+ifeq ($(DECODER),turbo)
+project_cppflags += -DKIN_DECODER_TURBO
+decode_libs += -ljpeg
+else ifneq ($(DECODER),stb)
+$(error DECODER is '$(DECODER)'; it takes turbo or stb)
+endif
+
+# Every .c outside tests belongs to one archive, except the files with main(): *_main.c.
+folders := common/base common/code common/image proto coordinator/partition coordinator/serve \
+	coordinator/client worker/decode worker/encode worker/train worker/shard worker/search \
+	worker/index worker/serve worker/verify
+sources := $(wildcard $(addsuffix /*.c,$(folders)))
+mains := $(filter %_main.c,$(sources))
+objects := $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out $(mains),$(sources)))
+core := $(BUILD)/libkindred-all.a
+
+# A program: its main file and the outside libraries that it may link.
+programs := kindred kindred-coordinator kindred-worker kindred-index kindred-decode kindred-verify
+main_kindred := coordinator/client/kindred_main
+main_kindred-coordinator := coordinator/serve/coordinator_main
+main_kindred-worker := worker/serve/worker_main
+main_kindred-index := worker/index/index_main
+main_kindred-decode := worker/decode/decode_main
+main_kindred-verify := worker/verify/verify_main
+libs_kindred := $(wire_libs)
+libs_kindred-coordinator := $(wire_libs)
+libs_kindred-worker := $(wire_libs) $(blas_libs)
+libs_kindred-index = $(wire_libs) $(blas_libs) $(mpi_libs) -larchive
+libs_kindred-decode := $(decode_libs)
+libs_kindred-verify := $(wire_libs)
+# Only programs whose main file is there are made.
+built := $(foreach p,$(programs),$(if $(wildcard $(main_$(p)).c),$(BUILD)/bin/$(p)))
+
+unit_tests := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
+fuzz_replays := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/%,$(wildcard tests/fuzz/fuzz_*.c))
+benches := $(patsubst tests/bench/%.c,$(BUILD)/tests/%,$(wildcard tests/bench/bench_*.c))
+support_objects := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/support/*.c))
+test_libs = -lcmocka $(wire_libs) $(blas_libs) -larchive $(decode_libs)
+
+.PHONY: all
+all: $(built)
+
+compile = $(CC) $(project_cppflags) $(CPPFLAGS) $(project_cflags) $(isa_flags) $(CFLAGS) -MMD -MP
+link = $(CC) $(project_cflags) $(CFLAGS) $(project_ldflags) $(LDFLAGS)
+
+# One instruction set is one file; no other file is compiled for more than the baseline.
+$(BUILD)/obj/%_avx2.o: isa_flags = -mavx2 -mpopcnt
+$(BUILD)/obj/%_avx512.o: isa_flags = -mavx512f -mavx512bw -mavx512vl -mavx512vpopcntdq -mpopcnt
+ifneq ($(shell uname -m),x86_64)
+$(BUILD)/obj/%_avx2.o $(BUILD)/obj/%_avx512.o: isa_flags =
+endif
+
+$(BUILD)/obj/%.o: %.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(compile) -c $< -o $@
+
+# Other flags make everything anew.
+.PHONY: force
+$(BUILD)/flags: force
+	@mkdir -p $(@D)
+	@printf '%s\n' '$(compile) $(link) $(LDLIBS)' | cmp -s - $@ || \
+		printf '%s\n' '$(compile) $(link) $(LDLIBS)' > $@
+
+$(core): $(objects)
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+define program_rule
+$(BUILD)/bin/$(1): $(BUILD)/obj/$(main_$(1)).o $(core)
+	@mkdir -p $$(@D)
+	$$(call say,LINK,$$@)
+	$$(Q)$$(link) $$< $$(core) $$(libs_$(1)) $$(LDLIBS) -lxxhash -lpthread -lm -o $$@
+endef
+$(foreach p,$(programs),$(eval $(call program_rule,$(p))))
+
+$(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(support_objects) $(core)
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(link) $< $(support_objects) $(core) $(test_libs) $(LDLIBS) -lxxhash -lpthread -lm -o $@
+
+$(BUILD)/tests/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(support_objects) $(core)
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(link) $< $(support_objects) $(core) $(test_libs) $(LDLIBS) -lxxhash -lpthread -lm -o $@
+
+$(BUILD)/tests/bench_%: $(BUILD)/obj/tests/bench/bench_%.o $(support_objects) $(core)
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(link) $< $(support_objects) $(core) $(test_libs) $(LDLIBS) -lxxhash -lpthread -lm -o $@
+
+.PHONY: tests
+tests: $(unit_tests) $(fuzz_replays) $(benches)
+
+.PHONY: clean
+clean:
+	rm -rf $(BUILD)
+
+.SECONDARY:
+-include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

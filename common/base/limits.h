@@ -1,0 +1,69 @@
+/* Every limit on what comes from outside, each with its reason. Nothing from outside sizes an
+ * allocation, a loop or a file before it was compared with one of these. */
+#ifndef COMMON_BASE_LIMITS_H
+#define COMMON_BASE_LIMITS_H
+
+/* Codes: three widths, so that kernels are fixed-size and a code is at most four words. */
+#define KIN_CODE_BITS_MIN 64
+#define KIN_CODE_BITS_DEFAULT 64
+#define KIN_CODE_BITS_MAX 256
+
+/* Hits a query may ask for. 65,536 hits with keys stay well under one message. */
+#define KIN_K_DEFAULT 12
+#define KIN_K_MAX 65536
+
+/* Keys: a path (PATH_MAX, 4,096) or two of them for an archive member. */
+#define KIN_KEY_BYTES_MAX 8192
+
+/* Picture files: larger ones are films, scans of maps or attacks. Shared with the decode child,
+ * whose whole address space is 512 MB. */
+#define KIN_PICTURE_BYTES_MAX (64u << 20)
+/* Sides: what a 16-bit JPEG header can say, and no decoder row overflows an int. */
+#define KIN_PICTURE_SIDE_MAX 65535
+/* Pixels that are decoded whole: 40 million RGBA pixels twice are 320 MB of the child's 512. */
+#define KIN_PICTURE_PIXELS_MAX 40000000u
+/* Pixels of a JPEG that libjpeg-turbo decodes at a reduced scale, row by row. */
+#define KIN_JPEG_PIXELS_MAX 250000000u
+#define KIN_DECODE_TIMEOUT_MS 2000
+#define KIN_DECODE_ADDRESS_SPACE_BYTES (512u << 20)
+
+/* Rasters that an encoder may ask of the decoder, and thumbnails. */
+#define KIN_RASTER_SIDE_MAX 1024
+#define KIN_THUMBNAIL_SIDE_DEFAULT 96
+#define KIN_THUMBNAIL_SIDE_MAX 512
+#define KIN_THUMBNAIL_BYTES_MAX (256u << 10)
+
+/* Feature vectors: a float each; 8,192 holds every tap of the networks we know. */
+#define KIN_FEATURE_DIMENSIONS_MAX 8192
+
+/* Shards of a generation: one a worker slot; a query message names all of them in 16 KiB. */
+#define KIN_SHARDS_DEFAULT 4
+#define KIN_SHARDS_MAX 4096
+/* Pictures a shard holds before the default number of shards grows. */
+#define KIN_SHARD_PICTURES_DEFAULT 4000000u
+
+/* Messages: one frame each. A picture of the largest size fits, and nothing much larger. */
+#define KIN_MESSAGE_BYTES_MAX (KIN_PICTURE_BYTES_MAX + (1u << 20))
+#define KIN_MESSAGE_DEPTH_MAX 8
+/* Objects a message may declare in all: a msgpack_object is 24 bytes, so 2 million are 48 MB. */
+#define KIN_MESSAGE_OBJECTS_MAX 2000000u
+
+/* Thumbnails one request may ask for: 64 of the largest side are 50 MB of pixels. */
+#define KIN_THUMBNAILS_PER_REQUEST_MAX 64
+
+/* Requests: a person gives up before a minute has passed. */
+#define KIN_DEADLINE_MS_DEFAULT 10000
+#define KIN_DEADLINE_MS_MAX 600000
+
+/* Workers a coordinator serves, and queries it holds at once before it answers BUSY. */
+#define KIN_WORKERS_MAX 1024
+#define KIN_REPLICAS_DEFAULT 2
+#define KIN_QUERIES_IN_FLIGHT_MAX 4096
+
+/* Ranks of a job, and pictures of a chunk (the checkpoint): a chunk is a few seconds of work. */
+#define KIN_RANKS_MAX 4096
+#define KIN_CHUNK_PICTURES 64
+/* Pictures that the hasher learns from, as whole chunks. */
+#define KIN_TRAINING_PICTURES_DEFAULT 32768
+
+#endif

@@ -1,0 +1,57 @@
+#include "common/base/memory.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/check.h"
+
+static void *or_abort(void *pointer, size_t bytes)
+{
+    if (pointer == NULL) {
+        fprintf(stderr, "kindred: out of memory (%zu bytes wanted)\n", bytes);
+        abort();
+    }
+    return pointer;
+}
+
+void *kin_calloc(size_t count, size_t size)
+{
+    if (count == 0 || size == 0) count = size = 1;
+    return or_abort(calloc(count, size), count * size);
+}
+
+void *kin_malloc(size_t bytes)
+{
+    if (bytes == 0) bytes = 1;
+    return or_abort(malloc(bytes), bytes);
+}
+
+void *kin_realloc(void *pointer, size_t count, size_t size)
+{
+    KIN_CHECK(size == 0 || count <= SIZE_MAX / size);
+    size_t bytes = count * size;
+    if (bytes == 0) bytes = 1;
+    return or_abort(realloc(pointer, bytes), bytes);
+}
+
+char *kin_strdup(const char *text)
+{
+    return or_abort(strdup(text), strlen(text) + 1);
+}
+
+char *kin_sprintf(const char *format, ...)
+{
+    va_list arguments, again;
+    va_start(arguments, format);
+    va_copy(again, arguments);
+    int length = vsnprintf(NULL, 0, format, arguments);
+    va_end(arguments);
+    KIN_CHECK(length >= 0);
+    char *text = kin_malloc((size_t)length + 1);
+    vsnprintf(text, (size_t)length + 1, format, again);
+    va_end(again);
+    return text;
+}

@@ -1,0 +1,134 @@
+#include "common/base/options.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/check.h"
+
+#define NAME_LENGTH_MAX 31
+
+/* Levenshtein's distance between two short names. */
+static int edit_distance(const char *a, const char *b)
+{
+    int row[NAME_LENGTH_MAX + 1];
+    size_t m = strlen(a), n = strlen(b);
+    if (m > NAME_LENGTH_MAX || n > NAME_LENGTH_MAX) return NAME_LENGTH_MAX;
+    for (size_t j = 0; j <= n; j++)
+        row[j] = (int)j;
+    for (size_t i = 1; i <= m; i++) {
+        int diagonal = row[0];
+        row[0] = (int)i;
+        for (size_t j = 1; j <= n; j++) {
+            int best = diagonal + (a[i - 1] != b[j - 1]);
+            if (row[j] + 1 < best) best = row[j] + 1;
+            if (row[j - 1] + 1 < best) best = row[j - 1] + 1;
+            diagonal = row[j];
+            row[j] = best;
+        }
+    }
+    return row[n];
+}
+
+static kin_status unknown(const kin_option *options, const char *given, kin_error *error)
+{
+    const char *name = given + strspn(given, "-");
+    const kin_option *nearest = NULL;
+    int least = 3; /* farther than two edits is another word */
+    for (const kin_option *option = options; option->name != NULL; option++) {
+        int distance = edit_distance(name, option->name);
+        if (distance < least) {
+            least = distance;
+            nearest = option;
+        }
+    }
+    if (nearest != NULL)
+        return kin_fail(error, KIN_BAD_INPUT, "unknown option %s; did you mean --%s?", given,
+                        nearest->name);
+    return kin_fail(error, KIN_BAD_INPUT, "unknown option %s; --help lists the options", given);
+}
+
+static bool is_choice(const char *choices, const char *value)
+{
+    size_t length = strlen(value);
+    for (const char *choice = choices; length > 0; choice++) {
+        size_t span = strcspn(choice, "|");
+        if (span == length && memcmp(choice, value, length) == 0) return true;
+        choice += span;
+        if (*choice == 0) break;
+    }
+    return false;
+}
+
+static kin_status assign(const kin_option *option, const char *value, kin_error *error)
+{
+    if (option->kind == KIN_OPTION_TEXT) {
+        if (option->choices != NULL && !is_choice(option->choices, value))
+            return kin_fail(error, KIN_BAD_INPUT, "--%s is '%s'; it takes one of %s", option->name,
+                            value, option->choices);
+        *(const char **)option->target = value;
+        return KIN_OK;
+    }
+    char *end;
+    errno = 0;
+    long long number = strtoll(value, &end, 10);
+    if (end == value || *end != 0 || errno != 0 || number < option->minimum ||
+        number > option->maximum)
+        return kin_fail(error, KIN_BAD_INPUT,
+                        "--%s is '%s'; it takes a whole number from %lld to %lld", option->name,
+                        value, (long long)option->minimum, (long long)option->maximum);
+    *(int64_t *)option->target = number;
+    return KIN_OK;
+}
+
+/* The option that argument names, its inline value (after '=' or behind a letter) in *value. */
+static const kin_option *find(const kin_option *options, const char *argument, const char **value)
+{
+    *value = NULL;
+    for (const kin_option *option = options; option->name != NULL; option++) {
+        if (argument[1] != '-') {
+            if (option->letter == 0 || argument[1] != option->letter) continue;
+            if (argument[2] != 0) *value = argument + 2;
+            if (option->kind == KIN_OPTION_FLAG && *value != NULL) continue;
+            return option;
+        }
+        size_t length = strlen(option->name);
+        if (strncmp(argument + 2, option->name, length) != 0) continue;
+        if (argument[2 + length] == '=') *value = argument + 3 + length;
+        if (argument[2 + length] == '=' || argument[2 + length] == 0) return option;
+    }
+    return NULL;
+}
+
+kin_status kin_options_parse(const kin_option *options, int argc, char **argv, int *argument_count,
+                             kin_error *error)
+{
+    int kept = 0;
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--") == 0) {
+            while (++i < argc)
+                argv[1 + kept++] = argv[i];
+            break;
+        }
+        if (argv[i][0] != '-' || argv[i][1] == 0) {
+            argv[1 + kept++] = argv[i];
+            continue;
+        }
+        const char *value;
+        const kin_option *option = find(options, argv[i], &value);
+        if (option == NULL) return unknown(options, argv[i], error);
+        if (option->kind == KIN_OPTION_FLAG) {
+            if (value != NULL)
+                return kin_fail(error, KIN_BAD_INPUT, "--%s takes no value", option->name);
+            *(bool *)option->target = true;
+            continue;
+        }
+        if (value == NULL && i + 1 < argc) value = argv[++i];
+        if (value == NULL)
+            return kin_fail(error, KIN_BAD_INPUT, "--%s needs a value", option->name);
+        kin_status status = assign(option, value, error);
+        if (status != KIN_OK) return status;
+    }
+    *argument_count = kept;
+    return KIN_OK;
+}

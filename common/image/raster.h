@@ -1,0 +1,27 @@
+/* How a picture becomes the small raster that features are computed from, and a thumbnail. */
+#ifndef COMMON_IMAGE_RASTER_H
+#define COMMON_IMAGE_RASTER_H
+
+#include <stdint.h>
+
+#include "common/image/image.h"
+
+typedef enum kin_raster_mode {
+    KIN_RASTER_NONE,    /* no raster wanted */
+    KIN_RASTER_STRETCH, /* whole picture to width x height, whatever its shape */
+    KIN_RASTER_CROP,    /* shorter side to `shorter_side`, then the central width x height */
+    KIN_RASTER_PAD,     /* whole picture within width x height, white around it */
+    KIN_RASTER_FIT      /* whole picture within width x height, the sides as they come (>= 1);
+                         * never enlarged */
+} kin_raster_mode;
+
+typedef struct kin_raster_spec {
+    kin_raster_mode mode;
+    uint32_t width, height; /* up to KIN_RASTER_SIDE_MAX */
+    uint32_t shorter_side;  /* of CROP, before cropping */
+} kin_raster_spec;
+
+/* Makes the raster of a picture: new pixels in *raster. Antialiased (kin_image_resize). */
+void kin_raster_make(const kin_image *picture, const kin_raster_spec *spec, kin_image *raster);
+
+#endif

@@ -1,0 +1,79 @@
+/* libkindred: asking an index, from C. Speaks proto/PROTOCOL.md to a coordinator. */
+#ifndef COORDINATOR_CLIENT_CLIENT_H
+#define COORDINATOR_CLIENT_CLIENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/buffer.h"
+#include "common/base/status.h"
+#include "common/code/code.h"
+#include "common/code/hit.h"
+#include "common/image/image.h"
+
+/* One thread uses a client at a time. */
+typedef struct kin_client kin_client;
+
+typedef struct kin_client_options {
+    const char *target;     /* "tcp://host:port", "ipc://path", or the folder of an index, which is
+                             * then served privately until the client is closed */
+    const char *key_file;   /* CURVE key pair of this client (kindred keygen); NULL for none */
+    const char *server_key; /* the coordinator's public key, 40 characters of Z85, or NULL */
+    int64_t deadline_ms;
+    bool allow_partial; /* take answers that miss shards */
+} kin_client_options;
+
+#define KIN_CLIENT_OPTIONS_DEFAULT             \
+    (kin_client_options)                       \
+    {                                          \
+        .deadline_ms = KIN_DEADLINE_MS_DEFAULT \
+    }
+
+KIN_MUST_USE kin_status kin_client_open(kin_client **client, const kin_client_options *options,
+                                        kin_error *error);
+void kin_client_close(kin_client **client);
+
+/* What is asked: a picture's bytes, or a code. */
+typedef struct kin_question {
+    const void *picture; /* borrowed; NULL to ask by code */
+    size_t picture_bytes;
+    kin_code code;  /* used where picture is NULL */
+    uint32_t k;     /* at most so many hits */
+    int32_t within; /* bits; -1 for any distance */
+    uint32_t
+        thumbnail_side; /* of the question's own picture, as pixels in the answer; 0 for none */
+} kin_question;
+
+typedef struct kin_answer {
+    kin_code code; /* of the question */
+    unsigned bits;
+    uint32_t hit_count;
+    kin_hit *hits;             /* [hit_count], in order */
+    char **keys;               /* [hit_count], NUL-terminated copies */
+    uint32_t *key_bytes;       /* [hit_count]; keys hold no NUL */
+    uint32_t shards, answered; /* coverage */
+    uint64_t total_within;     /* a question with `within`: all hits there are, also beyond k */
+    kin_image thumbnail;       /* of the question's picture; zeroed if not asked */
+    char generation[32];
+} kin_answer;
+
+/* KIN_OK; KIN_PARTIAL with a filled answer if allowed; else a sentence. Free with fini. */
+KIN_MUST_USE kin_status kin_client_search(kin_client *client, const kin_question *question,
+                                          kin_answer *answer, kin_error *error);
+void kin_answer_fini(kin_answer *answer);
+
+/* The thumbnails of an answer's hits, [answer->hit_count] into images (zeroed where none is
+ * stored; the caller finishes each) or, as stored JPEG bytes, into buffers; either may be NULL. */
+KIN_MUST_USE kin_status kin_client_thumbnails(kin_client *client, const kin_answer *answer,
+                                              kin_image *images, kin_buffer *jpegs,
+                                              kin_error *error);
+
+/* What an index or its cluster says of itself, as one JSON object appended to *json.
+ * kin_client_status: workers, shards, replicas, queries, latency percentiles. */
+KIN_MUST_USE kin_status kin_client_status(kin_client *client, kin_buffer *json, kin_error *error);
+
+/* Bits of the index's codes, asked once and kept. */
+KIN_MUST_USE kin_status kin_client_bits(kin_client *client, unsigned *bits, kin_error *error);
+
+#endif

@@ -1,0 +1,35 @@
+/* Pixels to a feature vector: one interface, several implementations. */
+#ifndef WORKER_ENCODE_FEATURES_H
+#define WORKER_ENCODE_FEATURES_H
+
+#include <stdint.h>
+
+#include "common/base/status.h"
+#include "common/image/image.h"
+#include "common/image/raster.h"
+
+/* An implementation and its state. Immutable after opening: any thread may use it, each with a
+ * scratch of its own. */
+typedef struct kin_features kin_features;
+typedef struct kin_features_scratch kin_features_scratch;
+
+/* Opens an implementation by name ("builtin"). KIN_BAD_INPUT names those there are. */
+KIN_MUST_USE kin_status kin_features_open(kin_features **features, const char *name,
+                                          kin_error *error);
+void kin_features_close(kin_features **features);
+
+/* Name and version, for the fingerprint ("builtin/1"). */
+const char *kin_features_name(const kin_features *features);
+uint32_t kin_features_dimensions(const kin_features *features);
+/* The raster that it wants of a picture. */
+const kin_raster_spec *kin_features_raster(const kin_features *features);
+
+kin_features_scratch *kin_features_scratch_new(const kin_features *features);
+void kin_features_scratch_destroy(kin_features_scratch **scratch);
+
+/* rasters [count] as kin_features_raster demands -> vectors [count][dimensions]. A picture's
+ * vector does not depend on its neighbours in the call. Allocates nothing. */
+void kin_features_run(const kin_features *features, kin_features_scratch *scratch,
+                      const kin_image *rasters, uint32_t count, float *vectors);
+
+#endif

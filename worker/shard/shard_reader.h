@@ -1,0 +1,36 @@
+/* A shard file, mapped and checked. */
+#ifndef WORKER_SHARD_SHARD_READER_H
+#define WORKER_SHARD_SHARD_READER_H
+
+#include <stdint.h>
+
+#include "common/base/status.h"
+#include "common/code/code.h"
+
+/* Immutable after opening; any thread. */
+typedef struct kin_shard_reader kin_shard_reader;
+
+/* Maps path and checks header, tables, and every block except those of thumbnails, which are
+ * checked when read. KIN_CORRUPT and KIN_MISMATCH name the file and what is wrong. */
+KIN_MUST_USE kin_status kin_shard_reader_open(kin_shard_reader **reader, const char *path,
+                                              kin_error *error);
+void kin_shard_reader_close(kin_shard_reader **reader);
+
+uint64_t kin_shard_reader_count(const kin_shard_reader *reader);
+unsigned kin_shard_reader_bits(const kin_shard_reader *reader);
+uint32_t kin_shard_reader_number(const kin_shard_reader *reader);
+/* The range of the code space that it covers, both ends included. */
+void kin_shard_reader_range(const kin_shard_reader *reader, kin_code *first, kin_code *last);
+/* [count][bits / 64], ascending by (code, id). */
+const uint64_t *kin_shard_reader_words(const kin_shard_reader *reader);
+const uint64_t *kin_shard_reader_ids(const kin_shard_reader *reader); /* [count] */
+/* row < count; not NUL-terminated; borrowed. */
+const char *kin_shard_reader_key(const kin_shard_reader *reader, uint64_t row, uint32_t *bytes);
+/* The JPEG bytes of row's thumbnail, blocks checked now; *bytes is 0 where none is stored. */
+KIN_MUST_USE kin_status kin_shard_reader_thumbnail(const kin_shard_reader *reader, uint64_t row,
+                                                   const uint8_t **data, uint32_t *bytes,
+                                                   kin_error *error);
+/* Checks every block, thumbnails too, the order of rows, and the ends of the range. */
+KIN_MUST_USE kin_status kin_shard_reader_verify(const kin_shard_reader *reader, kin_error *error);
+
+#endif
