@@ -26,7 +26,7 @@ mpi_libs = $(shell pkg-config --libs ompi-c)
 stb_cflags := $(shell pkg-config --cflags stb 2>/dev/null)
 blas_libs := -lopenblas
 wire_libs := -lzmq -lmsgpackc
-decode_libs := -lseccomp
+decode_libs := -lseccomp -lz
 
 project_cppflags += $(stb_cflags) $(mpi_cflags)
 ifeq ($(DECODER),turbo)
@@ -123,9 +123,122 @@ $(BUILD)/tests/bench_%: $(BUILD)/obj/tests/bench/bench_%.o $(support_objects) $(
 .PHONY: tests
 tests: $(unit_tests) $(fuzz_replays) $(benches)
 
+# --- The two commands ------------------------------------------------------------------------
+
+# A real collection becomes an index, is served, and answers with a sheet of pictures.
+.PHONY: demo
+demo:
+	@deploy/setup build demo
+	@$(MAKE) --no-print-directory -j$(jobs) all
+	@BUILD=$(BUILD) deploy/demo
+
+# Every test that takes minutes; ends with `N passed, M failed`.
+.PHONY: check
+check:
+	@deploy/setup build tests
+	@$(MAKE) --no-print-directory -j$(jobs) all tests
+	@$(MAKE) --no-print-directory -j$(jobs) BUILD=$(BUILD)/stb DECODER=stb decode-tests
+	@$(MAKE) --no-print-directory -j$(jobs) BUILD=$(BUILD)/asan CFLAGS='$(asan_cflags)' tests
+	@$(PYTHON) tests/run --build $(BUILD) --stb $(BUILD)/stb --asan $(BUILD)/asan
+
+# The same with long variants, and the daemons under ThreadSanitizer.
+.PHONY: check-all
+check-all:
+	@deploy/setup build tests
+	@$(MAKE) --no-print-directory -j$(jobs) all tests
+	@$(MAKE) --no-print-directory -j$(jobs) BUILD=$(BUILD)/stb DECODER=stb decode-tests
+	@$(MAKE) --no-print-directory -j$(jobs) BUILD=$(BUILD)/asan CFLAGS='$(asan_cflags)' all tests
+	@$(MAKE) --no-print-directory -j$(jobs) BUILD=$(BUILD)/tsan CFLAGS='$(tsan_cflags)' all
+	@$(PYTHON) tests/run --long --build $(BUILD) --stb $(BUILD)/stb --asan $(BUILD)/asan \
+		--tsan $(BUILD)/tsan
+
+# --- Further checks --------------------------------------------------------------------------
+
+jobs := $(shell nproc)
+asan_cflags := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all \
+	-fno-omit-frame-pointer
+tsan_cflags := -O1 -g -fsanitize=thread -fno-omit-frame-pointer
+
+.PHONY: lint
+lint:
+	@deploy/setup build tests lint
+	@$(MAKE) --no-print-directory -j$(jobs) all
+	@$(PYTHON) tests/lint/lint --build $(BUILD)
+
+.PHONY: asan tsan
+asan:
+	@$(MAKE) --no-print-directory -j$(jobs) BUILD=$(BUILD)/asan CFLAGS='$(asan_cflags)' all tests
+	@$(PYTHON) tests/run --asan $(BUILD)/asan
+tsan:
+	@$(MAKE) --no-print-directory -j$(jobs) BUILD=$(BUILD)/tsan CFLAGS='$(tsan_cflags)' all
+	@$(PYTHON) tests/run --tsan $(BUILD)/tsan
+
+# What the tests of `make DECODER=stb` need.
+.PHONY: decode-tests
+decode-tests: $(BUILD)/bin/kindred-decode $(filter %/test_decoder,$(unit_tests))
+
+# Figures, with a named peer or limit in the same run; see tests/bench/RESULTS.md.
+.PHONY: bench
+bench:
+	@deploy/setup build tests bench
+	@$(MAKE) --no-print-directory -j$(jobs) all tests
+	@BUILD=$(BUILD) tests/bench/run
+
+# Coverage-guided fuzzing with clang: FUZZ_SECONDS for each target.
+FUZZ_SECONDS ?= 60
+fuzz_targets := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+.PHONY: fuzz
+fuzz:
+	@deploy/setup build tests fuzz
+	@$(MAKE) --no-print-directory -j$(jobs) BUILD=$(BUILD)/fuzz CC=clang \
+		CFLAGS='-O1 -g -fsanitize=fuzzer-no-link,address,undefined' \
+		$(addprefix $(BUILD)/fuzz/fuzzers/,$(fuzz_targets))
+	@BUILD=$(BUILD)/fuzz tests/fuzz/run $(FUZZ_SECONDS) $(fuzz_targets)
+
+$(BUILD)/fuzzers/%: $(BUILD)/obj/tests/fuzz/%.o $(core)
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(link) -fsanitize=fuzzer $< $(core) $(test_libs) $(LDLIBS) -lxxhash -lpthread -lm -o $@
+
+# --- Installing ------------------------------------------------------------------------------
+
+client_folders := common/base common/code common/image proto coordinator/client
+client_objects := $(filter $(addprefix $(BUILD)/obj/,$(addsuffix /%.o,$(client_folders))),$(objects))
+client_headers := $(wildcard $(addsuffix /*.h,common/base common/code common/image)) \
+	coordinator/client/client.h
+
+$(BUILD)/libkindred.a: $(client_objects)
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+.PHONY: install
+install: all $(BUILD)/libkindred.a
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pkgconfig \
+		$(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 755 $(built) $(DESTDIR)$(PREFIX)/bin
+	install -m 644 $(wildcard deploy/man/*.1) $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 644 $(BUILD)/libkindred.a $(DESTDIR)$(PREFIX)/lib
+	for header in $(client_headers); do \
+		install -D -m 644 $$header $(DESTDIR)$(PREFIX)/include/kindred/$$header || exit 1; done
+	sed 's|@PREFIX@|$(PREFIX)|' deploy/libkindred.pc.in \
+		> $(DESTDIR)$(PREFIX)/lib/pkgconfig/libkindred.pc
+
 .PHONY: clean
 clean:
 	rm -rf $(BUILD)
+
+.PHONY: help
+help:
+	@echo 'make            all programs, into $(BUILD)/bin'
+	@echo 'make demo       installs what is missing, indexes a real collection, draws result sheets'
+	@echo 'make check      all tests (check-all: the long ones too)'
+	@echo 'make bench      figures, into tests/bench/RESULTS.md format'
+	@echo 'make lint       layers, sizes, names, formatting, static analysis'
+	@echo 'make asan tsan  tests under the address, undefined and thread sanitizers'
+	@echo 'make fuzz       coverage-guided fuzzing (FUZZ_SECONDS=60 a target)'
+	@echo 'make install    PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)'
+	@echo 'make clean      removes $(BUILD)'
+	@echo 'Options: V=1 shows commands; DECODER=turbo|stb; BUILD, CC, CFLAGS, LDFLAGS, LDLIBS'
 
 .SECONDARY:
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
