@@ -51,6 +51,12 @@
 /* Thumbnails one request may ask for: 64 of the largest side are 50 MB of pixels. */
 #define KIN_THUMBNAILS_PER_REQUEST_MAX 64
 
+/* Contact sheets: more rows or tiles than this is nothing to look at, and a client asks for the
+ * thumbnails of all of them; 100 million pixels are 300 MB while a PNG is written. */
+#define KIN_SHEET_ROWS_MAX 200
+#define KIN_SHEET_TILES_MAX 4096
+#define KIN_SHEET_PIXELS_MAX 100000000
+
 /* Requests: a person gives up before a minute has passed. */
 #define KIN_DEADLINE_MS_DEFAULT 10000
 #define KIN_DEADLINE_MS_MAX 600000
