@@ -4,31 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/base/check.h"
-
-#define NAME_LENGTH_MAX 31
-
-/* Levenshtein's distance between two short names. */
-static int edit_distance(const char *a, const char *b)
-{
-    int row[NAME_LENGTH_MAX + 1];
-    size_t m = strlen(a), n = strlen(b);
-    if (m > NAME_LENGTH_MAX || n > NAME_LENGTH_MAX) return NAME_LENGTH_MAX;
-    for (size_t j = 0; j <= n; j++)
-        row[j] = (int)j;
-    for (size_t i = 1; i <= m; i++) {
-        int diagonal = row[0];
-        row[0] = (int)i;
-        for (size_t j = 1; j <= n; j++) {
-            int best = diagonal + (a[i - 1] != b[j - 1]);
-            if (row[j] + 1 < best) best = row[j] + 1;
-            if (row[j - 1] + 1 < best) best = row[j - 1] + 1;
-            diagonal = row[j];
-            row[j] = best;
-        }
-    }
-    return row[n];
-}
+#include "common/base/text.h"
 
 static kin_status unknown(const kin_option *options, const char *given, kin_error *error)
 {
@@ -36,7 +12,7 @@ static kin_status unknown(const kin_option *options, const char *given, kin_erro
     const kin_option *nearest = NULL;
     int least = 3; /* farther than two edits is another word */
     for (const kin_option *option = options; option->name != NULL; option++) {
-        int distance = edit_distance(name, option->name);
+        int distance = kin_text_edit_distance(name, option->name);
         if (distance < least) {
             least = distance;
             nearest = option;

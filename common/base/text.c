@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define NAME_LENGTH_MAX 31 /* of words that a person may have mistyped */
+
 /* Bytes of the UTF-8 sequence that starts at text (RFC 3629), 0 where none does. */
 static size_t utf8_length(const unsigned char *text, size_t bytes)
 {
@@ -116,4 +118,25 @@ const char *kin_text_duration(double seconds, char text[32])
     else
         snprintf(text, 32, "%lld s", total);
     return text;
+}
+
+int kin_text_edit_distance(const char *a, const char *b)
+{
+    int row[NAME_LENGTH_MAX + 1];
+    size_t m = strlen(a), n = strlen(b);
+    if (m > NAME_LENGTH_MAX || n > NAME_LENGTH_MAX) return NAME_LENGTH_MAX;
+    for (size_t j = 0; j <= n; j++)
+        row[j] = (int)j;
+    for (size_t i = 1; i <= m; i++) {
+        int diagonal = row[0];
+        row[0] = (int)i;
+        for (size_t j = 1; j <= n; j++) {
+            int best = diagonal + (a[i - 1] != b[j - 1]);
+            if (row[j] + 1 < best) best = row[j] + 1;
+            if (row[j - 1] + 1 < best) best = row[j - 1] + 1;
+            diagonal = row[j];
+            row[j] = best;
+        }
+    }
+    return row[n];
 }

@@ -30,4 +30,8 @@ const char *kin_text_bytes(uint64_t bytes, char text[32]);
 /* "2 h 05 min", "3 min 07 s", "12 s" into text [32]; returns text. */
 const char *kin_text_duration(double seconds, char text[32]);
 
+/* Levenshtein's distance, for suggestions: single characters to add, drop or change. 31 for words
+ * longer than that. */
+int kin_text_edit_distance(const char *a, const char *b);
+
 #endif
