@@ -1,0 +1,27 @@
+/* An answer as text: a table for a person, JSON or tab-separated values for a program. */
+#ifndef COORDINATOR_CLIENT_ANSWER_TEXT_H
+#define COORDINATOR_CLIENT_ANSWER_TEXT_H
+
+#include "common/base/buffer.h"
+#include "coordinator/client/client.h"
+
+typedef enum kin_answer_format {
+    KIN_ANSWER_TABLE,
+    KIN_ANSWER_JSON,
+    KIN_ANSWER_TSV
+} kin_answer_format;
+
+/* The first line of the tab-separated form. */
+#define KIN_ANSWER_TSV_HEADER "query\trank\tdistance\tid\tkey\n"
+
+/* Appends the answer to the question that name stands for (a file's name, or a code). JSON is one
+ * object on one line:
+ *   {"query": "q.png", "hits": [{"id": 7, "distance": 3, "key": "a/b.png"}, ...],
+ *    "coverage": {"shards": 4, "answered": 4}, "code": "0123456789abcdef",
+ *    "generation": "generation-000001", "total": 40}
+ * where `total` is there for a question with `within`, and counts hits beyond k too. A name or key
+ * that is not UTF-8 has its bytes in "query_hex" or "key_hex" beside it. */
+void kin_answer_append(kin_buffer *out, kin_answer_format format, const char *name,
+                       const kin_question *question, const kin_answer *answer);
+
+#endif

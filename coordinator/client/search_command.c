@@ -1,0 +1,79 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "common/base/limits.h"
+#include "coordinator/client/ask.h"
+
+static const char help[] =
+    "usage: kindred search INDEX|ENDPOINT PICTURE... [options]\n"
+    "\n"
+    "Shows the indexed pictures that look most like each PICTURE (a file, or - for\n"
+    "standard input), nearest first: exact, in the order of distance, then id.\n"
+    "INDEX is a folder that kindred index made, served for this question alone;\n"
+    "ENDPOINT is a coordinator (kindred serve), such as tcp://127.0.0.1:7700.\n"
+    "\n"
+    "  -k N               hits a query (12; with --within as many as there are)\n"
+    "  --within R         all hits within R bits, and how many there are\n"
+    "  --code HEX         asks by a code, beside or instead of pictures\n"
+    "  --sheet FILE       draws a contact sheet: FILE.png, or FILE.html (stands alone)\n"
+    "  --json, --tsv      one object a query and line, or tab-separated values\n"
+    "  --allow-partial    takes answers while shards are missing, and says so (exit 3)\n"
+    "  --deadline MS      gives up after MS milliseconds (10000)\n"
+    "  --key FILE --server-key KEY\n"
+    "                     this client's keys (kindred keygen) and the coordinator's\n"
+    "\n"
+    "Exit status: 0 done, 1 failed (other queries are still answered), 2 usage,\n"
+    "3 partial answer.\n"
+    "\n"
+    "example: kindred search my-index cat.jpg --sheet cat.png\n";
+
+static kin_exit run(int argc, char **argv)
+{
+    kin_ask ask = {.deadline_ms = KIN_DEADLINE_MS_DEFAULT};
+    int64_t k = 0, within = -1;
+    const char *code = NULL;
+    const kin_option options[] = {
+        {"k", 'k', KIN_OPTION_NUMBER, &k, 1, KIN_K_MAX, NULL},
+        {"within", 0, KIN_OPTION_NUMBER, &within, 0, KIN_CODE_BITS_MAX, NULL},
+        {"code", 0, KIN_OPTION_TEXT, &code, 0, 0, NULL},
+        KIN_ASK_OPTIONS(&ask),
+        {0},
+    };
+    int count;
+    kin_exit result;
+    if (!kin_command_parse(&kin_search_command, options, argc, argv, 1, argc, &count, &result))
+        return result;
+    int pictures = count - 1;
+    if (pictures == 0 && code == NULL)
+        return kin_command_misused(&kin_search_command,
+                                   "name a picture to look for, or give --code");
+    if (!kin_ask_open(&ask, &kin_search_command, argv[1], (uint32_t)(pictures + (code != NULL)),
+                      &result))
+        return result;
+    if (k == 0) k = within >= 0 ? KIN_K_MAX : KIN_K_DEFAULT;
+    kin_question question = {.k = (uint32_t)k, .within = (int32_t)within};
+    kin_error error = {0};
+    if (code != NULL) {
+        if (kin_code_parse(&question.code, code, ask.bits, &error) == KIN_OK) {
+            kin_ask_question(&ask, code, &question);
+        } else {
+            kin_command_misused(&kin_search_command, error.text);
+            ask.result = KIN_EXIT_USAGE;
+        }
+    }
+    for (int i = 0; i < pictures; i++)
+        kin_ask_picture(&ask, argv[2 + i], question);
+    char subtitle[64];
+    if (within >= 0)
+        snprintf(subtitle, sizeof subtitle, "all within %d bits of each query", (int)within);
+    else
+        snprintf(subtitle, sizeof subtitle, "the %d nearest to each query", (int)k);
+    return kin_ask_close(&ask, subtitle);
+}
+
+const kin_command kin_search_command = {
+    .name = "search",
+    .summary = "pictures that look like a picture",
+    .help = help,
+    .run = run,
+};
