@@ -22,9 +22,9 @@ static const kin_command worker_command = {
 
 /* In the order of a newcomer's day. */
 static const kin_command *const commands[] = {
-    &index_command,        &kin_search_command, &kin_bucket_command, &kin_info_command,
-    &verify_command,       &kin_serve_command,  &kin_status_command, &kin_keygen_command,
-    &coordinator_command,  &worker_command,
+    &index_command,       &kin_search_command, &kin_bucket_command, &kin_info_command,
+    &verify_command,      &kin_serve_command,  &kin_status_command, &kin_keygen_command,
+    &coordinator_command, &worker_command,
 };
 #define COMMAND_COUNT (sizeof commands / sizeof commands[0])
 

@@ -1,0 +1,138 @@
+#include "coordinator/client/index_report.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+#include "common/base/text.h"
+
+#define HISTOGRAM_BINS 10
+#define BAR_WIDTH 40         /* characters of the longest bar */
+#define SHARDS_SHOWN_MAX 16  /* more are a matter for --json */
+#define CORRELATIONS_SHOWN 3 /* the worst ones */
+
+/* Bits in one coin with that chance of heads. */
+static double entropy(double chance)
+{
+    if (chance <= 0 || chance >= 1) return 0;
+    return -chance * log2(chance) - (1 - chance) * log2(1 - chance);
+}
+
+void kin_index_figures_compute(kin_index_figures *figures, const kin_manifest *manifest)
+{
+    memset(figures, 0, sizeof *figures);
+    for (int reason = 0; reason < KIN_REASON_COUNT; reason++)
+        figures->rejected += manifest->rejected[reason];
+    uint64_t largest = 0;
+    for (uint32_t i = 0; i < manifest->shard_count; i++) {
+        figures->shard_bytes += manifest->shards[i].bytes;
+        if (manifest->shards[i].count > largest) largest = manifest->shards[i].count;
+    }
+    if (manifest->indexed == 0) return;
+    double pictures = (double)manifest->indexed;
+    figures->bytes_a_picture = (double)figures->shard_bytes / pictures;
+    figures->balance = (double)largest * manifest->shard_count / pictures;
+    for (unsigned i = 0; i < manifest->bits; i++) {
+        uint64_t ones = manifest->bit_ones[i];
+        figures->dead_bits += ones == 0 || ones == manifest->indexed;
+        figures->entropy_bits += entropy((double)ones / pictures);
+    }
+    double distinct = log2((double)manifest->distinct_codes);
+    if (distinct < figures->entropy_bits) figures->entropy_bits = distinct;
+}
+
+static void append_rejected(kin_buffer *out, const kin_manifest *manifest)
+{
+    char count[32];
+    for (int reason = 1; reason < KIN_REASON_COUNT; reason++)
+        if (manifest->rejected[reason] > 0)
+            kin_buffer_printf(out, "    %-14s %12s\n", kin_reason_word((kin_reason)reason),
+                              kin_text_count(manifest->rejected[reason], count));
+    if (manifest->links_not_followed > 0)
+        kin_buffer_printf(out, "  links not followed: %s\n",
+                          kin_text_count(manifest->links_not_followed, count));
+}
+
+static void append_shards(kin_buffer *out, const kin_manifest *manifest)
+{
+    char first[KIN_CODE_TEXT_BYTES], last[KIN_CODE_TEXT_BYTES], count[32], bytes[32];
+    uint32_t shown =
+        manifest->shard_count < SHARDS_SHOWN_MAX ? manifest->shard_count : SHARDS_SHOWN_MAX;
+    for (uint32_t i = 0; i < shown; i++) {
+        const kin_manifest_shard *shard = &manifest->shards[i];
+        kin_code_text(&shard->first, manifest->bits, first);
+        kin_code_text(&shard->last, manifest->bits, last);
+        kin_buffer_printf(out, "  %-15s %.16s - %.16s %12s  %s\n", shard->file, first, last,
+                          kin_text_count(shard->count, count), kin_text_bytes(shard->bytes, bytes));
+    }
+    if (shown < manifest->shard_count)
+        kin_buffer_printf(out, "  ... and %u more (--json lists all)\n",
+                          manifest->shard_count - shown);
+}
+
+/* How many bits are 1 in 0-10 %, 10-20 %, ... of the pictures: good codes are near 50 %. */
+static void append_histogram(kin_buffer *out, const kin_manifest *manifest)
+{
+    unsigned bin[HISTOGRAM_BINS] = {0}, largest = 1;
+    for (unsigned i = 0; i < manifest->bits; i++) {
+        double share = (double)manifest->bit_ones[i] / (double)manifest->indexed;
+        unsigned b = (unsigned)(share * HISTOGRAM_BINS);
+        if (b >= HISTOGRAM_BINS) b = HISTOGRAM_BINS - 1;
+        if (++bin[b] > largest) largest = bin[b];
+    }
+    kin_buffer_append_string(out, "  share of ones    bits (near 50 % is good)\n");
+    for (unsigned b = 0; b < HISTOGRAM_BINS; b++) {
+        kin_buffer_printf(out, "    %3u - %3u %%  %5u  ", b * 10, b * 10 + 10, bin[b]);
+        for (unsigned i = 0; i < (bin[b] * BAR_WIDTH + largest - 1) / largest; i++)
+            kin_buffer_append_byte(out, '#');
+        kin_buffer_append_byte(out, '\n');
+    }
+}
+
+static void append_health(kin_buffer *out, const kin_manifest *manifest,
+                          const kin_index_figures *figures)
+{
+    char distinct[32], largest[32];
+    kin_buffer_printf(out, "\ncode health\n  distinct codes  %s, the commonest of %s pictures\n",
+                      kin_text_count(manifest->distinct_codes, distinct),
+                      kin_text_count(manifest->largest_bucket, largest));
+    kin_buffer_printf(out, "  entropy         at most %.1f of %u bits\n  dead bits       %u\n",
+                      figures->entropy_bits, manifest->bits, figures->dead_bits);
+    if (manifest->correlation_count > 0) kin_buffer_append_string(out, "  correlated bits ");
+    for (uint32_t i = 0; i < manifest->correlation_count && i < CORRELATIONS_SHOWN; i++)
+        kin_buffer_printf(out, "%s%u and %u (%+.2f)", i > 0 ? ", " : "", manifest->correlation[i].a,
+                          manifest->correlation[i].b, manifest->correlation[i].phi);
+    if (manifest->correlation_count > 0) kin_buffer_append_byte(out, '\n');
+    append_histogram(out, manifest);
+}
+
+void kin_index_report_append(kin_buffer *out, const char *index, const char *generation,
+                             const kin_manifest *manifest)
+{
+    kin_index_figures figures;
+    kin_index_figures_compute(&figures, manifest);
+    char count[32], bytes[32], picture_bytes[32], digest[33];
+    kin_digest_text(&manifest->fingerprint, digest);
+    kin_text_append_escaped(out, index, strlen(index));
+    kin_buffer_printf(out, ", %s\n", generation);
+    kin_buffer_printf(out, "  indexed         %12s\n", kin_text_count(manifest->indexed, count));
+    kin_buffer_printf(out, "  rejected        %12s\n", kin_text_count(figures.rejected, count));
+    append_rejected(out, manifest);
+    kin_buffer_printf(out, "  size            %s, %.0f bytes a picture; the pictures are %s\n",
+                      kin_text_bytes(figures.shard_bytes, bytes), figures.bytes_a_picture,
+                      kin_text_bytes(manifest->picture_bytes, picture_bytes));
+    if (manifest->thumbnail_side > 0)
+        kin_buffer_printf(out, "  thumbnails      %u pixels\n", manifest->thumbnail_side);
+    else
+        kin_buffer_append_string(out, "  thumbnails      none\n");
+    kin_buffer_printf(out, "\nencoder %.32s\n  code            %u bits by %s of %s (%u numbers)\n",
+                      digest, manifest->bits, manifest->hasher, manifest->features,
+                      manifest->dimensions);
+    kin_buffer_printf(
+        out, "  learned from    %s pictures, seed %" PRIu64 "\n  decoder         %s\n",
+        kin_text_count(manifest->training_pictures, count), manifest->seed, manifest->decoder);
+    kin_buffer_printf(out, "\n%u shards, the largest %.2f times the mean\n", manifest->shard_count,
+                      figures.balance);
+    append_shards(out, manifest);
+    if (manifest->indexed > 0) append_health(out, manifest, &figures);
+}

@@ -1,0 +1,32 @@
+/* What a manifest says of an index, for a person and for a program. */
+#ifndef COORDINATOR_CLIENT_INDEX_REPORT_H
+#define COORDINATOR_CLIENT_INDEX_REPORT_H
+
+#include <stdint.h>
+
+#include "common/base/buffer.h"
+#include "proto/manifest.h"
+
+/* Figures that follow from a manifest. */
+typedef struct kin_index_figures {
+    uint64_t rejected;
+    uint64_t shard_bytes;
+    double bytes_a_picture;
+    double balance;     /* pictures of the largest shard / mean; 1 is perfect */
+    uint32_t dead_bits; /* the same in every picture: they say nothing */
+    /* At most so many bits of information: the sum of the single bits' entropies, or the logarithm
+     * of the distinct codes where that is less. */
+    double entropy_bits;
+} kin_index_figures;
+
+void kin_index_figures_compute(kin_index_figures *figures, const kin_manifest *manifest);
+
+/* Appends a report of one screen or two; index and generation are names to show. */
+void kin_index_report_append(kin_buffer *out, const char *index, const char *generation,
+                             const kin_manifest *manifest);
+
+/* Appends the same as one JSON object on one line. */
+void kin_index_report_append_json(kin_buffer *out, const char *index, const char *generation,
+                                  const kin_manifest *manifest);
+
+#endif

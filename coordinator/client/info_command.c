@@ -1,0 +1,170 @@
+#include <dirent.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/file.h"
+#include "common/base/log.h"
+#include "common/base/text.h"
+#include "coordinator/client/commands.h"
+#include "coordinator/client/index_report.h"
+#include "proto/generation.h"
+#include "proto/ledger.h"
+
+static const char help[] =
+    "usage: kindred info INDEX [options]\n"
+    "\n"
+    "Says what an index is made of: pictures indexed and rejected, encoder, shards,\n"
+    "size, and the health of its codes (bits that are balanced, independent, alive).\n"
+    "\n"
+    "  --json         one JSON object\n"
+    "  --rejected     lists the inputs that are not indexed: reason, key, detail\n"
+    "                 (with --json one object a line)\n"
+    "  --generations  lists the generations that are kept, the current one marked\n"
+    "\n"
+    "A running cluster is asked by kindred status; every byte is checked by kindred verify.\n"
+    "\n"
+    "example: kindred info my-index --rejected\n";
+
+static kin_status report(const char *index, bool json, kin_buffer *out, kin_error *error)
+{
+    char generation[KIN_GENERATION_NAME_BYTES];
+    kin_manifest manifest = {0};
+    kin_status status = kin_generation_current(index, generation, error);
+    if (status == KIN_OK)
+        status = kin_generation_manifest(index, generation, &manifest, NULL, error);
+    if (status != KIN_OK) return status;
+    if (json)
+        kin_index_report_append_json(out, index, generation, &manifest);
+    else
+        kin_index_report_append(out, index, generation, &manifest);
+    kin_manifest_fini(&manifest);
+    return KIN_OK;
+}
+
+static void append_ledger_row(kin_buffer *out, const kin_ledger_row *row, bool json)
+{
+    if (!json) {
+        kin_buffer_printf(out, "%s\t", kin_reason_word(row->reason));
+        kin_text_append_escaped(out, row->key, row->key_bytes);
+        kin_buffer_append_byte(out, '\t');
+        kin_text_append_escaped(out, row->detail, row->detail_bytes);
+        kin_buffer_append_byte(out, '\n');
+        return;
+    }
+    kin_buffer_printf(out, "{\"id\": %" PRIu64 ", \"reason\": \"%s\", \"key\": ", row->id,
+                      kin_reason_word(row->reason));
+    kin_text_append_json(out, row->key, row->key_bytes);
+    if (!kin_text_is_utf8(row->key, row->key_bytes)) {
+        kin_buffer_append_string(out, ", \"key_hex\": \"");
+        for (uint32_t i = 0; i < row->key_bytes; i++)
+            kin_buffer_printf(out, "%02x", (unsigned char)row->key[i]);
+        kin_buffer_append_byte(out, '"');
+    }
+    kin_buffer_append_string(out, ", \"detail\": ");
+    kin_text_append_json(out, row->detail, row->detail_bytes);
+    kin_buffer_append_string(out, "}\n");
+}
+
+static kin_status list_rejected(const char *index, bool json, kin_buffer *out, kin_error *error)
+{
+    kin_manifest manifest = {0};
+    char *folder = NULL, *path = NULL;
+    kin_mapping mapping = {0};
+    kin_ledger ledger;
+    kin_status status = kin_generation_manifest(index, NULL, &manifest, &folder, error);
+    if (status != KIN_OK) goto done;
+    path = kin_path_join(folder, KIN_LEDGER_FILE);
+    status = kin_mapping_open(&mapping, path, error);
+    if (status == KIN_OK)
+        status = kin_ledger_parse(&ledger, mapping.data, mapping.bytes, path, error);
+    for (uint64_t i = 0; status == KIN_OK && i < ledger.count; i++) {
+        kin_ledger_row row = kin_ledger_get(&ledger, i);
+        append_ledger_row(out, &row, json);
+    }
+done:
+    kin_mapping_close(&mapping);
+    kin_manifest_fini(&manifest);
+    free(folder);
+    free(path);
+    return status;
+}
+
+static int is_generation(const struct dirent *entry)
+{
+    return kin_generation_number(entry->d_name) != 0;
+}
+
+static void append_generation(kin_buffer *out, const char *index, const char *name,
+                              const char *current, bool json)
+{
+    kin_manifest manifest = {0};
+    kin_error error = {0};
+    char count[32];
+    bool is_current = strcmp(name, current) == 0;
+    if (kin_generation_manifest(index, name, &manifest, NULL, &error) != KIN_OK)
+        kin_log(KIN_LOG_WARNING, "%s", error.text);
+    else if (json)
+        kin_buffer_printf(out,
+                          "{\"generation\": \"%s\", \"indexed\": %" PRIu64 ", \"current\": %s}\n",
+                          name, manifest.indexed, is_current ? "true" : "false");
+    else
+        kin_buffer_printf(out, "%c %s %12s pictures\n", is_current ? '*' : ' ', name,
+                          kin_text_count(manifest.indexed, count));
+    kin_manifest_fini(&manifest);
+}
+
+static kin_status list_generations(const char *index, bool json, kin_buffer *out, kin_error *error)
+{
+    char current[KIN_GENERATION_NAME_BYTES];
+    kin_status status = kin_generation_current(index, current, error);
+    if (status != KIN_OK) return status;
+    struct dirent **names;
+    int count = scandir(index, &names, is_generation, alphasort);
+    if (count < 0)
+        return kin_fail(error, KIN_IO, "cannot list the folder %s: %s", index, strerror(errno));
+    for (int i = 0; i < count; i++) {
+        append_generation(out, index, names[i]->d_name, current, json);
+        free(names[i]);
+    }
+    free(names);
+    return KIN_OK;
+}
+
+static kin_exit run(int argc, char **argv)
+{
+    bool json = false, rejected = false, generations = false;
+    const kin_option options[] = {
+        {"json", 0, KIN_OPTION_FLAG, &json, 0, 0, NULL},
+        {"rejected", 0, KIN_OPTION_FLAG, &rejected, 0, 0, NULL},
+        {"generations", 0, KIN_OPTION_FLAG, &generations, 0, 0, NULL},
+        {0},
+    };
+    int count;
+    kin_exit result;
+    if (!kin_command_parse(&kin_info_command, options, argc, argv, 1, 1, &count, &result))
+        return result;
+    if (rejected && generations)
+        return kin_command_misused(&kin_info_command,
+                                   "--rejected and --generations exclude each other");
+    if (strstr(argv[1], "://") != NULL)
+        return kin_command_misused(&kin_info_command,
+                                   "info reads the folder of an index; kindred status asks an "
+                                   "endpoint");
+    kin_error error = {0};
+    kin_buffer out = {0};
+    kin_status status = rejected      ? list_rejected(argv[1], json, &out, &error)
+                        : generations ? list_generations(argv[1], json, &out, &error)
+                                      : report(argv[1], json, &out, &error);
+    if (status == KIN_OK) status = kin_command_print(out.data, out.bytes, &error);
+    kin_buffer_fini(&out);
+    return status == KIN_OK ? KIN_EXIT_DONE : kin_command_failed(&error);
+}
+
+const kin_command kin_info_command = {
+    .name = "info",
+    .summary = "what an index is made of, and how healthy its codes are",
+    .help = help,
+    .run = run,
+};
