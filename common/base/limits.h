@@ -69,6 +69,10 @@
 /* Ranks of a job, and pictures of a chunk (the checkpoint): a chunk is a few seconds of work. */
 #define KIN_RANKS_MAX 4096
 #define KIN_CHUNK_PICTURES 64
+/* Chunks grow with the job, so that it has no more than this many files in one folder (which bound
+ * the largest job), up to this many pictures each. */
+#define KIN_CHUNKS_DESIRED 65536
+#define KIN_CHUNK_PICTURES_MAX 8192
 /* Pictures that the hasher learns from, as whole chunks. */
 #define KIN_TRAINING_PICTURES_DEFAULT 32768
 
