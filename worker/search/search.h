@@ -2,6 +2,7 @@
 #ifndef WORKER_SEARCH_SEARCH_H
 #define WORKER_SEARCH_SEARCH_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/base/cpu.h"
@@ -25,8 +26,10 @@ typedef struct kin_search_query {
     kin_code code;
     uint32_t within;     /* hits farther than this many bits are not hits; bits for any */
     kin_topk *topk;      /* receives the hits; may hold some already, whose bound prunes */
+    bool count_within;   /* count all codes within, also those beyond k (slower: nothing prunes) */
     int64_t deadline_ns; /* kin_clock_ns time; INT64_MAX for none */
-    kin_status status;   /* result: KIN_OK, or KIN_DEADLINE with topk incomplete */
+    uint64_t within_count; /* result: added to, if count_within */
+    kin_status status;     /* result: KIN_OK, or KIN_DEADLINE with topk incomplete */
 } kin_search_query;
 
 /* Pushes every hit of every query (count up to KIN_SEARCH_QUERIES_PER_PASS) that can be among its k

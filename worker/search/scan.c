@@ -1,0 +1,79 @@
+#include <string.h>
+
+#include "common/base/check.h"
+#include "common/base/clock.h"
+#include "worker/search/hamming.h"
+#include "worker/search/search.h"
+
+/* Codes between two looks at the clock: about 0.1 ms. */
+#define DEADLINE_CODES 65536
+
+/* One block for one query: candidates by the kernel, the few that are left by the heap. A code at
+ * the bound's very distance may still get in by its smaller id, so the bound is included. */
+static void scan_block(const kin_codes_view *codes, uint64_t first, uint32_t count,
+                       kin_search_query *query, kin_hamming_kernel kernel)
+{
+    kin_candidate candidates[KIN_HAMMING_BLOCK];
+    uint32_t bound = kin_topk_bound(query->topk);
+    if (query->count_within || bound > query->within) bound = query->within;
+    uint32_t found = kernel(codes->words + first * (codes->bits / 64), count, query->code.word,
+                            bound, candidates);
+    if (query->count_within) query->within_count += found;
+    for (uint32_t i = 0; i < found; i++) {
+        uint64_t row = first + candidates[i].row;
+        kin_topk_push(query->topk, &(kin_hit){.id = codes->ids[row],
+                                              .distance = candidates[i].distance,
+                                              .shard = codes->shard,
+                                              .row = row});
+    }
+}
+
+static bool is_late(kin_search_query *query)
+{
+    if (query->status == KIN_OK && query->deadline_ns != INT64_MAX &&
+        kin_clock_ns() > query->deadline_ns)
+        query->status = KIN_DEADLINE;
+    return query->status != KIN_OK;
+}
+
+void kin_search_scan(const kin_codes_view *codes, kin_search_query *queries, uint32_t count,
+                     kin_cpu_level level)
+{
+    KIN_CHECK(count <= KIN_SEARCH_QUERIES_PER_PASS);
+    kin_hamming_kernel kernel = kin_hamming_kernel_get(codes->bits / 64, level);
+    for (uint32_t i = 0; i < count; i++)
+        queries[i].status = KIN_OK;
+    for (uint64_t first = 0; first < codes->count; first += KIN_HAMMING_BLOCK) {
+        uint64_t left = codes->count - first;
+        uint32_t block = left < KIN_HAMMING_BLOCK ? (uint32_t)left : KIN_HAMMING_BLOCK;
+        bool look = first % DEADLINE_CODES == 0;
+        for (uint32_t i = 0; i < count; i++) {
+            if (look ? is_late(&queries[i]) : queries[i].status != KIN_OK) continue;
+            scan_block(codes, first, block, &queries[i], kernel);
+        }
+    }
+}
+
+/* The first row whose code is not before code (after = false), or is behind it (after = true). */
+static uint64_t lower_bound(const kin_codes_view *codes, const kin_code *code, bool after)
+{
+    uint64_t low = 0, high = codes->count;
+    while (low < high) {
+        uint64_t middle = low + (high - low) / 2;
+        kin_code at;
+        kin_code_from_words(&at, codes->words + middle * (codes->bits / 64), codes->bits);
+        int order = kin_code_compare(&at, code);
+        if (order < 0 || (after && order == 0))
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+void kin_search_bucket(const kin_codes_view *codes, const kin_code *code, uint64_t *first,
+                       uint64_t *last)
+{
+    *first = lower_bound(codes, code, false);
+    *last = lower_bound(codes, code, true);
+}
