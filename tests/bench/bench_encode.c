@@ -1,0 +1,160 @@
+/* What encoding costs, and encoding as a filter for the tests that compare it with numpy.
+ *
+ *   bench_encode                                milliseconds a picture
+ *   bench_encode features < rasters > vectors   RGB pixels to little-endian floats
+ *   bench_encode train METHOD BITS SEED DIMENSIONS < vectors > encoder file
+ *   bench_encode hash ENCODER < vectors > codes (bits / 8 bytes each) */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/clock.h"
+#include "common/base/file.h"
+#include "common/base/memory.h"
+#include "common/base/random.h"
+#include "tests/support/lone_rank.h"
+#include "worker/encode/encoder.h"
+#include "worker/train/train.h"
+
+#define INPUT_BYTES_MAX ((size_t)1 << 30)
+
+static _Noreturn void die(const char *text)
+{
+    fprintf(stderr, "bench_encode: %s\n", text);
+    exit(1);
+}
+
+static void read_all(kin_buffer *input)
+{
+    size_t done;
+    do {
+        uint8_t *room = kin_buffer_reserve(input, 1 << 16);
+        done = fread(room, 1, 1 << 16, stdin);
+        input->bytes += done;
+    } while (done > 0 && input->bytes < INPUT_BYTES_MAX);
+}
+
+static void write_all(const void *data, size_t bytes)
+{
+    if (fwrite(data, 1, bytes, stdout) != bytes) die("cannot write");
+}
+
+static void filter_features(kin_features *features, kin_buffer *input)
+{
+    const kin_raster_spec *spec = kin_features_raster(features);
+    size_t raster_bytes = (size_t)spec->width * spec->height * 3;
+    uint32_t dimensions = kin_features_dimensions(features);
+    kin_features_scratch *scratch = kin_features_scratch_new(features);
+    float *vector = kin_calloc(dimensions, sizeof *vector);
+    for (size_t at = 0; at + raster_bytes <= input->bytes; at += raster_bytes) {
+        kin_image raster = {input->data + at, spec->width, spec->height};
+        kin_features_run(features, scratch, &raster, 1, vector);
+        write_all(vector, dimensions * sizeof *vector);
+    }
+    free(vector);
+    kin_features_scratch_destroy(&scratch);
+}
+
+static void filter_train(char **arguments, const kin_buffer *input)
+{
+    kin_train_options options = {.method = arguments[0],
+                                 .bits = (unsigned)atoi(arguments[1]),
+                                 .seed = strtoull(arguments[2], NULL, 10),
+                                 .iterations = 50,
+                                 .features = "builtin/1",
+                                 .decoder = "none",
+                                 .dimensions = (uint32_t)atoi(arguments[3])};
+    if (options.dimensions == 0) die("dimensions are a positive number");
+    kin_train_slice slices[KIN_TRAIN_SLICES];
+    uint64_t count = input->bytes / sizeof(float) / options.dimensions;
+    kin_lone_rank_slices((const float *)(const void *)input->data, count, options.dimensions,
+                         slices);
+    kin_train_context context = kin_lone_rank_context();
+    kin_buffer file = {0};
+    kin_error error = {0};
+    if (kin_train(&context, &options, slices, &file, &error) != KIN_OK) die(error.text);
+    write_all(file.data, file.bytes);
+    kin_buffer_fini(&file);
+}
+
+static void filter_hash(const char *path, const kin_buffer *input)
+{
+    kin_encoder *encoder;
+    kin_buffer file = {0};
+    kin_error error = {0};
+    if (kin_file_read(path, INPUT_BYTES_MAX, &file, &error) != KIN_OK ||
+        kin_encoder_open(&encoder, file.data, file.bytes, path, &error) != KIN_OK)
+        die(error.text);
+    uint32_t dimensions = kin_features_dimensions(kin_encoder_features(encoder));
+    uint32_t count = (uint32_t)(input->bytes / sizeof(float) / dimensions);
+    unsigned bits = kin_encoder_bits(encoder);
+    kin_code *codes = kin_calloc(count, sizeof *codes);
+    kin_encoder_hash(encoder, (const float *)(const void *)input->data, count, codes);
+    for (uint32_t i = 0; i < count; i++) {
+        uint8_t bytes[KIN_CODE_BYTES_MAX];
+        kin_code_to_bytes(&codes[i], bytes, bits);
+        write_all(bytes, bits / 8);
+    }
+    free(codes);
+    kin_encoder_close(&encoder);
+    kin_buffer_fini(&file);
+}
+
+/* Pictures with edges everywhere: the most work the builtin features can have. */
+static void measure(kin_features *features)
+{
+    enum { PICTURES = 64, ROUNDS = 20 };
+    const kin_raster_spec *spec = kin_features_raster(features);
+    uint32_t dimensions = kin_features_dimensions(features);
+    kin_image rasters[PICTURES];
+    kin_random random = {.state = 1};
+    for (int i = 0; i < PICTURES; i++) {
+        kin_image_init(&rasters[i], spec->width, spec->height);
+        for (size_t j = 0; j < (size_t)spec->width * spec->height * 3; j++)
+            rasters[i].pixels[j] = (uint8_t)kin_random_u64(&random);
+    }
+    float *vectors = kin_calloc((size_t)PICTURES * dimensions, sizeof *vectors);
+    kin_features_scratch *scratch = kin_features_scratch_new(features);
+    int64_t start = kin_clock_ns();
+    for (int i = 0; i < ROUNDS; i++)
+        kin_features_run(features, scratch, rasters, PICTURES, vectors);
+    double features_ms = (double)(kin_clock_ns() - start) / 1e6 / (PICTURES * ROUNDS);
+    printf("features %s: %.3f ms a picture\n", kin_features_name(features), features_ms);
+    for (unsigned bits = 64; bits <= 256; bits *= 2) {
+        if (!kin_code_bits_valid(bits)) continue;
+        kin_code codes[PICTURES];
+        kin_encoder *encoder = kin_lone_rank_encoder("lsh", bits, vectors, PICTURES);
+        start = kin_clock_ns();
+        for (int i = 0; i < ROUNDS; i++)
+            kin_encoder_hash(encoder, vectors, PICTURES, codes);
+        printf("hash to %u bits: %.3f ms a picture\n", bits,
+               (double)(kin_clock_ns() - start) / 1e6 / (PICTURES * ROUNDS));
+        kin_encoder_close(&encoder);
+    }
+    for (int i = 0; i < PICTURES; i++)
+        kin_image_fini(&rasters[i]);
+    kin_features_scratch_destroy(&scratch);
+    free(vectors);
+}
+
+int main(int argc, char **argv)
+{
+    kin_error error = {0};
+    kin_features *features;
+    if (kin_features_open(&features, "builtin", &error) != KIN_OK) die(error.text);
+    kin_buffer input = {0};
+    if (argc > 1) read_all(&input);
+    if (argc == 1)
+        measure(features);
+    else if (argc == 2 && strcmp(argv[1], "features") == 0)
+        filter_features(features, &input);
+    else if (argc == 6 && strcmp(argv[1], "train") == 0)
+        filter_train(argv + 2, &input);
+    else if (argc == 3 && strcmp(argv[1], "hash") == 0)
+        filter_hash(argv[2], &input);
+    else
+        die("usage: [features | train METHOD BITS SEED DIMENSIONS | hash ENCODER]");
+    kin_buffer_fini(&input);
+    kin_features_close(&features);
+    return 0;
+}

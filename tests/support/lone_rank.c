@@ -1,0 +1,153 @@
+#include "tests/support/lone_rank.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/check.h"
+#include "common/base/memory.h"
+#include "worker/encode/blas.h"
+
+/* What the ranks of one job share. */
+typedef struct job {
+    int ranks;
+    pthread_barrier_t barrier;
+    const double *sums[KIN_TRAIN_SLICES]; /* of each slice, in the current exchange */
+    void *data;                           /* of rank 0, in the current broadcast */
+} job;
+
+typedef struct member {
+    job *job;
+    int rank;
+    const kin_train_options *options;
+    const kin_train_slice *slices; /* all */
+    kin_buffer *file;
+    kin_status *status;
+    kin_error *error;
+} member;
+
+void kin_lone_rank_slices(const float *vectors, uint64_t count, uint32_t dimensions,
+                          kin_train_slice slices[KIN_TRAIN_SLICES])
+{
+    for (uint64_t s = 0; s < KIN_TRAIN_SLICES; s++) {
+        uint64_t first = count * s / KIN_TRAIN_SLICES, end = count * (s + 1) / KIN_TRAIN_SLICES;
+        slices[s] = (kin_train_slice){vectors + first * dimensions, end - first};
+    }
+}
+
+static kin_status sum_slices(void *user, const double *slice_sums, size_t count, double *total,
+                             kin_error *error)
+{
+    (void)error;
+    member *self = user;
+    for (int s = self->rank, own = 0; s < KIN_TRAIN_SLICES; s += self->job->ranks, own++)
+        self->job->sums[s] = slice_sums + (size_t)own * count;
+    pthread_barrier_wait(&self->job->barrier);
+    memset(total, 0, count * sizeof *total);
+    for (int s = 0; s < KIN_TRAIN_SLICES; s++)
+        for (size_t i = 0; i < count; i++)
+            total[i] += self->job->sums[s][i];
+    pthread_barrier_wait(&self->job->barrier);
+    return KIN_OK;
+}
+
+static kin_status broadcast(void *user, void *data, size_t bytes, kin_error *error)
+{
+    (void)error;
+    member *self = user;
+    if (self->rank == 0) self->job->data = data;
+    pthread_barrier_wait(&self->job->barrier);
+    if (self->rank != 0) memcpy(data, self->job->data, bytes);
+    pthread_barrier_wait(&self->job->barrier);
+    return KIN_OK;
+}
+
+static void tick(void *user, double fraction)
+{
+    (void)user;
+    KIN_CHECK(fraction >= 0 && fraction <= 1);
+}
+
+static void *run_member(void *argument)
+{
+    member *self = argument;
+    kin_train_slice owned[KIN_TRAIN_SLICES];
+    int ranks = self->job->ranks, own = 0;
+    for (int s = self->rank; s < KIN_TRAIN_SLICES; s += ranks)
+        owned[own++] = self->slices[s];
+    kin_train_context context = {self->rank, ranks, self, sum_slices, broadcast, tick};
+    *self->status = kin_train(&context, self->options, owned, self->file, self->error);
+    return NULL;
+}
+
+void kin_rank_threads_train(int ranks, const kin_train_options *options,
+                            const kin_train_slice *slices, kin_buffer *files, kin_status *statuses,
+                            kin_error *errors)
+{
+    job shared = {.ranks = ranks};
+    pthread_t *threads = kin_calloc((size_t)ranks, sizeof *threads);
+    member *members = kin_calloc((size_t)ranks, sizeof *members);
+    KIN_CHECK(pthread_barrier_init(&shared.barrier, NULL, (unsigned)ranks) == 0);
+    kin_blas_init();
+    for (int r = 0; r < ranks; r++) {
+        members[r] = (member){&shared, r, options, slices, &files[r], &statuses[r], &errors[r]};
+        KIN_CHECK(pthread_create(&threads[r], NULL, run_member, &members[r]) == 0);
+    }
+    for (int r = 0; r < ranks; r++)
+        pthread_join(threads[r], NULL);
+    pthread_barrier_destroy(&shared.barrier);
+    free(threads);
+    free(members);
+}
+
+/* With one rank there is nobody to wait for: the total is the sum over its own slices. */
+static kin_status sum_alone(void *user, const double *slice_sums, size_t count, double *total,
+                            kin_error *error)
+{
+    (void)user;
+    (void)error;
+    memset(total, 0, count * sizeof *total);
+    for (size_t s = 0; s < KIN_TRAIN_SLICES; s++)
+        for (size_t i = 0; i < count; i++)
+            total[i] += slice_sums[s * count + i];
+    return KIN_OK;
+}
+
+static kin_status broadcast_alone(void *user, void *data, size_t bytes, kin_error *error)
+{
+    (void)user;
+    (void)data;
+    (void)bytes;
+    (void)error;
+    return KIN_OK;
+}
+
+kin_train_context kin_lone_rank_context(void)
+{
+    return (kin_train_context){0, 1, NULL, sum_alone, broadcast_alone, tick};
+}
+
+kin_encoder *kin_lone_rank_encoder(const char *method, unsigned bits, const float *vectors,
+                                   uint64_t count)
+{
+    kin_error error = {0};
+    kin_features *features = NULL;
+    KIN_CHECK(kin_features_open(&features, "builtin", &error) == KIN_OK);
+    kin_train_options options = {method,
+                                 bits,
+                                 1,
+                                 50,
+                                 kin_features_name(features),
+                                 "none",
+                                 kin_features_dimensions(features)};
+    kin_train_slice slices[KIN_TRAIN_SLICES];
+    kin_lone_rank_slices(vectors, count, options.dimensions, slices);
+    kin_train_context context = kin_lone_rank_context();
+    kin_buffer file = {0};
+    kin_encoder *encoder = NULL;
+    KIN_CHECK(kin_train(&context, &options, slices, &file, &error) == KIN_OK);
+    KIN_CHECK(kin_encoder_open(&encoder, file.data, file.bytes, "test", &error) == KIN_OK);
+    kin_buffer_fini(&file);
+    kin_features_close(&features);
+    return encoder;
+}
