@@ -23,7 +23,7 @@ static const char help[] =
     "                 (with --json one object a line)\n"
     "  --generations  lists the generations that are kept, the current one marked\n"
     "\n"
-    "A running cluster is asked by kindred status; every byte is checked by kindred verify.\n"
+    "kindred status asks a running cluster; kindred verify checks every byte.\n"
     "\n"
     "example: kindred info my-index --rejected\n";
 
