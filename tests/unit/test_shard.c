@@ -1,0 +1,191 @@
+/* The shard: written and read back; every flipped byte and every short file is refused or
+ * harmless. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/file.h"
+#include "common/base/memory.h"
+#include "common/base/random.h"
+#include "proto/shard_format.h"
+#include "tests/support/golden.h"
+#include "tests/support/test.h"
+#include "worker/shard/shard_reader.h"
+#include "worker/shard/shard_writer.h"
+
+#define ROWS 200
+
+typedef struct test_source {
+    char key[32];
+    uint8_t thumbnail[600];
+    bool thumbnails;
+} test_source;
+
+static kin_status get_key(void *user, uint64_t row, const char **key, uint32_t *bytes,
+                          kin_error *error)
+{
+    test_source *source = user;
+    (void)error;
+    *bytes = (uint32_t)snprintf(source->key, sizeof source->key, "folder/picture-%llu.png",
+                                (unsigned long long)(row * row));
+    *key = source->key;
+    return KIN_OK;
+}
+
+static kin_status get_thumbnail(void *user, uint64_t row, const uint8_t **data, uint32_t *bytes,
+                                kin_error *error)
+{
+    test_source *source = user;
+    (void)error;
+    *bytes = (uint32_t)(row % 7 == 0 ? 0 : row % sizeof source->thumbnail);
+    memset(source->thumbnail, (int)row, *bytes);
+    *data = source->thumbnail;
+    return KIN_OK;
+}
+
+/* Codes that ascend with duplicates, in a range that is not the whole space. */
+static void write_shard(const char *path, unsigned bits, uint64_t count, test_source *source)
+{
+    unsigned words = bits / 64;
+    uint64_t *codes = kin_calloc(count * words, 8), *ids = kin_calloc(count, 8);
+    for (uint64_t row = 0; row < count; row++) {
+        codes[row * words] = 1000 + row / 3;
+        ids[row] = 5 * row + 1;
+    }
+    kin_shard_rows rows = {.number = 2,
+                           .bits = bits,
+                           .first = {.word = {900}},
+                           .last = {.word = {1u << 20}},
+                           .count = count,
+                           .words = codes,
+                           .ids = ids,
+                           .user = source,
+                           .key = get_key,
+                           .thumbnail = source->thumbnails ? get_thumbnail : NULL};
+    kin_error error = {0};
+    uint64_t bytes;
+    if (kin_shard_write(path, &rows, &bytes, &error) != KIN_OK) fail_msg("%s", error.text);
+    free(codes);
+    free(ids);
+}
+
+static void check_rows(const kin_shard_reader *reader, const test_source *source)
+{
+    test_source wanted = *source;
+    kin_error error = {0};
+    unsigned words = kin_shard_reader_bits(reader) / 64;
+    for (uint64_t row = 0; row < kin_shard_reader_count(reader); row++) {
+        const char *key;
+        const uint8_t *thumbnail, *got_thumbnail;
+        uint32_t bytes, got_bytes;
+        assert_int_equal(kin_shard_reader_words(reader)[row * words], 1000 + row / 3);
+        assert_int_equal(kin_shard_reader_ids(reader)[row], 5 * row + 1);
+        assert_int_equal(get_key(&wanted, row, &key, &bytes, &error), KIN_OK);
+        const char *got = kin_shard_reader_key(reader, row, &got_bytes);
+        assert_int_equal(got_bytes, bytes);
+        assert_memory_equal(got, key, bytes);
+        assert_int_equal(get_thumbnail(&wanted, row, &thumbnail, &bytes, &error), KIN_OK);
+        assert_int_equal(
+            kin_shard_reader_thumbnail(reader, row, &got_thumbnail, &got_bytes, &error), KIN_OK);
+        assert_int_equal(got_bytes, source->thumbnails ? bytes : 0);
+        if (got_bytes > 0) assert_memory_equal(got_thumbnail, thumbnail, bytes);
+    }
+}
+
+static void a_shard_comes_back(void **state)
+{
+    (void)state;
+    char *folder = temporary_folder(), *path = kin_path_join(folder, "shard-0002.kin");
+    kin_error error = {0};
+    for (int i = 0; i < 12; i++) {
+        test_source source = {.thumbnails = i % 2 == 0};
+        unsigned bits = 64u << i / 2 % 3;
+        uint64_t count = i < 6 ? ROWS : (uint64_t)i - 6;
+        kin_shard_reader *reader = NULL;
+        write_shard(path, bits, count, &source);
+        if (kin_shard_reader_open(&reader, path, &error) != KIN_OK) fail_msg("%s", error.text);
+        assert_int_equal(kin_shard_reader_count(reader), count);
+        assert_int_equal(kin_shard_reader_number(reader), 2);
+        check_rows(reader, &source);
+        assert_int_equal(kin_shard_reader_verify(reader, &error), KIN_OK);
+        kin_shard_reader_close(&reader);
+    }
+    assert_int_equal(kin_directory_remove(folder, &error), KIN_OK);
+    free(path);
+    free(folder);
+}
+
+/* Whether the file is refused when opened, verified, or when a thumbnail is read. */
+static bool is_refused(const char *path, const uint8_t *data, size_t bytes)
+{
+    kin_error error = {0};
+    kin_shard_reader *reader = NULL;
+    assert_int_equal(kin_file_write_atomic(path, data, bytes, &error), KIN_OK);
+    bool refused = kin_shard_reader_open(&reader, path, &error) != KIN_OK;
+    if (!refused) {
+        bool thumbnail_refused = false;
+        for (uint64_t row = 0; row < kin_shard_reader_count(reader); row++) {
+            const uint8_t *thumbnail;
+            uint32_t thumbnail_bytes;
+            thumbnail_refused |= kin_shard_reader_thumbnail(reader, row, &thumbnail,
+                                                            &thumbnail_bytes, &error) != KIN_OK;
+        }
+        refused = kin_shard_reader_verify(reader, &error) != KIN_OK;
+        assert_true(refused || !thumbnail_refused);
+    }
+    if (refused && strstr(error.text, path) == NULL) fail_msg("no name in: %s", error.text);
+    kin_shard_reader_close(&reader);
+    return refused;
+}
+
+static void no_damaged_shard_is_served(void **state)
+{
+    (void)state;
+    char *folder = temporary_folder(), *path = kin_path_join(folder, "shard-0002.kin");
+    kin_error error = {0};
+    kin_buffer file = {0};
+    test_source source = {.thumbnails = true};
+    write_shard(path, 64, 12, &source);
+    assert_int_equal(kin_file_read(path, 1u << 20, &file, &error), KIN_OK);
+    char *damaged = kin_path_join(folder, "damaged.kin");
+    for (size_t i = 0; i < file.bytes; i++) {
+        uint8_t kept = file.data[i];
+        file.data[i] = (uint8_t)(kept ^ (1u << (i * 5 % 8)));
+        if (!is_refused(damaged, file.data, file.bytes)) fail_msg("byte %zu may be flipped", i);
+        file.data[i] = kept;
+    }
+    for (size_t bytes = 0; bytes < file.bytes; bytes += 512)
+        assert_true(is_refused(damaged, file.data, bytes));
+    assert_false(is_refused(damaged, file.data, file.bytes));
+    kin_buffer_fini(&file);
+    assert_int_equal(kin_directory_remove(folder, &error), KIN_OK);
+    free(damaged);
+    free(path);
+    free(folder);
+}
+
+static void version_1_is_for_ever(void **state)
+{
+    (void)state;
+    char *folder = temporary_folder(), *path = kin_path_join(folder, "shard-0002.kin");
+    kin_error error = {0};
+    kin_buffer file = {0};
+    test_source source = {.thumbnails = true};
+    write_shard(path, 128, 20, &source);
+    assert_int_equal(kin_file_read(path, 1u << 20, &file, &error), KIN_OK);
+    golden_check("shard-1.kin", file.data, file.bytes);
+    kin_buffer_fini(&file);
+    assert_int_equal(kin_directory_remove(folder, &error), KIN_OK);
+    free(path);
+    free(folder);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_shard_comes_back),
+        cmocka_unit_test(no_damaged_shard_is_served),
+        cmocka_unit_test(version_1_is_for_ever),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
