@@ -1,0 +1,160 @@
+#include "worker/verify/verify_codes.h"
+
+#include <stdlib.h>
+
+#include "common/base/memory.h"
+#include "common/base/random.h"
+#include "worker/search/search.h"
+
+#define SEARCH_K 20
+#define SEARCH_SEED 1
+
+static kin_status mark(uint64_t *seen, uint64_t inputs, uint64_t id, const char *where,
+                       kin_error *error)
+{
+    if (id >= inputs)
+        return kin_fail(error, KIN_CORRUPT, "%s has the id %llu, but there are %llu inputs", where,
+                        (unsigned long long)id, (unsigned long long)inputs);
+    if (seen[id / 64] >> (id % 64) & 1)
+        return kin_fail(error, KIN_CORRUPT, "the id %llu is there twice (again in %s)",
+                        (unsigned long long)id, where);
+    seen[id / 64] |= (uint64_t)1 << (id % 64);
+    return KIN_OK;
+}
+
+kin_status kin_verify_ids(const kin_manifest *manifest, kin_shard_reader *const *shards,
+                          const kin_ledger *ledger, kin_error *error)
+{
+    uint64_t *seen = kin_calloc((size_t)(manifest->inputs / 64 + 1), sizeof *seen);
+    uint64_t count = 0;
+    kin_status status = KIN_OK;
+    for (uint32_t s = 0; s < manifest->shard_count; s++) {
+        const uint64_t *ids = kin_shard_reader_ids(shards[s]);
+        for (uint64_t row = 0; status == KIN_OK && row < kin_shard_reader_count(shards[s]); row++)
+            status = mark(seen, manifest->inputs, ids[row], manifest->shards[s].file, error);
+        count += kin_shard_reader_count(shards[s]);
+    }
+    for (uint64_t i = 0; status == KIN_OK && i < ledger->count; i++)
+        status = mark(seen, manifest->inputs, kin_ledger_get(ledger, i).id, "the ledger", error);
+    if (status == KIN_OK && count + ledger->count != manifest->inputs)
+        status = kin_fail(error, KIN_CORRUPT,
+                          "shards and ledger have %llu inputs together; the manifest says %llu",
+                          (unsigned long long)(count + ledger->count),
+                          (unsigned long long)manifest->inputs);
+    free(seen);
+    return status;
+}
+
+static void code_at(const kin_shard_reader *shard, uint64_t row, kin_code *code)
+{
+    unsigned bits = kin_shard_reader_bits(shard);
+    kin_code_from_words(code, kin_shard_reader_words(shard) + row * (bits / 64), bits);
+}
+
+kin_status kin_verify_health(const kin_manifest *manifest, kin_shard_reader *const *shards,
+                             kin_error *error)
+{
+    uint64_t ones[KIN_CODE_BITS_MAX] = {0}, distinct = 0, bucket = 0, largest = 0;
+    kin_code before = {0}, code;
+    for (uint32_t s = 0; s < manifest->shard_count; s++)
+        for (uint64_t row = 0; row < kin_shard_reader_count(shards[s]); row++) {
+            code_at(shards[s], row, &code);
+            bool is_new = distinct == 0 || kin_code_compare(&before, &code) != 0;
+            distinct += is_new;
+            bucket = is_new ? 1 : bucket + 1;
+            if (bucket > largest) largest = bucket;
+            for (unsigned i = 0; i < manifest->bits; i++)
+                ones[i] += kin_code_bit(&code, i);
+            before = code;
+        }
+    if (distinct != manifest->distinct_codes || largest != manifest->largest_bucket)
+        return kin_fail(error, KIN_CORRUPT,
+                        "there are %llu distinct codes, at most %llu pictures in one; the manifest "
+                        "says %llu and %llu",
+                        (unsigned long long)distinct, (unsigned long long)largest,
+                        (unsigned long long)manifest->distinct_codes,
+                        (unsigned long long)manifest->largest_bucket);
+    for (unsigned i = 0; i < manifest->bits; i++)
+        if (ones[i] != manifest->bit_ones[i])
+            return kin_fail(error, KIN_CORRUPT,
+                            "bit %u is 1 in %llu pictures; the manifest says %llu", i,
+                            (unsigned long long)ones[i], (unsigned long long)manifest->bit_ones[i]);
+    return KIN_OK;
+}
+
+/* Every picture as a hit of the query, in order: hits [indexed]. */
+static void brute_force(const kin_manifest *manifest, kin_shard_reader *const *shards,
+                        const kin_code *query, kin_hit *hits)
+{
+    uint64_t count = 0;
+    kin_code code;
+    for (uint32_t s = 0; s < manifest->shard_count; s++)
+        for (uint64_t row = 0; row < kin_shard_reader_count(shards[s]); row++) {
+            code_at(shards[s], row, &code);
+            hits[count++] = (kin_hit){.id = kin_shard_reader_ids(shards[s])[row],
+                                      .distance = kin_code_distance(query, &code),
+                                      .shard = s,
+                                      .row = row};
+        }
+    kin_hits_sort(hits, count);
+}
+
+static uint32_t scan(const kin_manifest *manifest, kin_shard_reader *const *shards,
+                     const kin_code *code, kin_hit hits[SEARCH_K])
+{
+    kin_topk topk;
+    kin_topk_init(&topk, hits, SEARCH_K);
+    kin_search_query query = {
+        .code = *code, .within = manifest->bits, .topk = &topk, .deadline_ns = INT64_MAX};
+    for (uint32_t s = 0; s < manifest->shard_count; s++) {
+        kin_codes_view view = {.words = kin_shard_reader_words(shards[s]),
+                               .ids = kin_shard_reader_ids(shards[s]),
+                               .count = kin_shard_reader_count(shards[s]),
+                               .bits = manifest->bits,
+                               .shard = s};
+        kin_search_scan(&view, &query, 1, kin_cpu_level_get());
+    }
+    return kin_topk_finish(&topk);
+}
+
+/* A code of the index with up to bits / 8 bits flipped. */
+static kin_code random_query(const kin_manifest *manifest, kin_shard_reader *const *shards,
+                             kin_random *random)
+{
+    uint64_t row = kin_random_below(random, manifest->indexed);
+    uint32_t s = 0;
+    while (row >= kin_shard_reader_count(shards[s]))
+        row -= kin_shard_reader_count(shards[s++]);
+    kin_code code;
+    code_at(shards[s], row, &code);
+    uint64_t flips = kin_random_below(random, manifest->bits / 8);
+    for (uint64_t i = 0; i < flips; i++) {
+        unsigned bit = (unsigned)kin_random_below(random, manifest->bits);
+        code.word[bit / 64] ^= (uint64_t)1 << (63 - bit % 64);
+    }
+    return code;
+}
+
+kin_status kin_verify_searches(const kin_manifest *manifest, kin_shard_reader *const *shards,
+                               uint32_t searches, kin_error *error)
+{
+    kin_random random = {.state = SEARCH_SEED};
+    kin_hit *wanted = kin_calloc((size_t)manifest->indexed, sizeof *wanted), got[SEARCH_K];
+    kin_status status = KIN_OK;
+    for (uint32_t i = 0; status == KIN_OK && i < searches && manifest->indexed > 0; i++) {
+        kin_code query = random_query(manifest, shards, &random);
+        brute_force(manifest, shards, &query, wanted);
+        uint32_t count = scan(manifest, shards, &query, got);
+        bool equal = count == (manifest->indexed < SEARCH_K ? manifest->indexed : SEARCH_K);
+        for (uint32_t j = 0; equal && j < count; j++)
+            equal = got[j].id == wanted[j].id && got[j].distance == wanted[j].distance;
+        char text[KIN_CODE_TEXT_BYTES];
+        if (!equal)
+            status = kin_fail(error, KIN_CORRUPT,
+                              "the search for %s differs from a brute force (a bug in Kindred, or "
+                              "broken hardware; please report it)",
+                              kin_code_text(&query, manifest->bits, text));
+    }
+    free(wanted);
+    return status;
+}
