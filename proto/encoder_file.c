@@ -191,5 +191,8 @@ kin_status kin_encoder_file_build(kin_buffer *out, const kin_encoder_card *card,
     kin_buffer_fini(&plane_bytes);
     kin_buffer_fini(&threshold_bytes);
     kin_encoder_file written;
-    return kin_encoder_file_parse(&written, out->data + start, out->bytes - start, name, error);
+    kin_status status =
+        kin_encoder_file_parse(&written, out->data + start, out->bytes - start, name, error);
+    if (status != KIN_OK) out->bytes = start;
+    return status;
 }

@@ -40,9 +40,9 @@ KIN_MUST_USE kin_status kin_encoder_file_parse(kin_encoder_file *file, const voi
 /* count floats out of a section. */
 void kin_encoder_file_floats(const uint8_t *section, size_t count, float *values);
 
-/* Appends an encoder file: planes [bits][dimensions], thresholds [bits], finite. The same arguments
- * give the same bytes; what it writes it has parsed. A card that the format cannot hold is
- * KIN_BAD_INPUT. */
+/* Appends an encoder file: planes [bits][dimensions], thresholds [bits]. The same arguments give
+ * the same bytes; what it appends it has parsed. A card that the format cannot hold is
+ * KIN_BAD_INPUT, numbers that are not finite are KIN_CORRUPT; then nothing is appended. */
 KIN_MUST_USE kin_status kin_encoder_file_build(kin_buffer *out, const kin_encoder_card *card,
                                                const float *planes, const float *thresholds,
                                                kin_error *error);
