@@ -18,10 +18,15 @@ typedef enum kin_raster_mode {
 typedef struct kin_raster_spec {
     kin_raster_mode mode;
     uint32_t width, height; /* up to KIN_RASTER_SIDE_MAX */
-    uint32_t shorter_side;  /* of CROP, before cropping */
+    uint32_t shorter_side;  /* of CROP, before cropping; at least width and height */
 } kin_raster_spec;
 
 /* Makes the raster of a picture: new pixels in *raster. Antialiased (kin_image_resize). */
 void kin_raster_make(const kin_image *picture, const kin_raster_spec *spec, kin_image *raster);
+
+/* The same of a picture that is stored in an EXIF orientation (1..8): the raster is upright. Turns
+ * the few pixels of the result, not those of the picture. */
+void kin_raster_make_upright(const kin_image *picture, int orientation, const kin_raster_spec *spec,
+                             kin_image *raster);
 
 #endif
