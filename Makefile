@@ -195,10 +195,11 @@ fuzz:
 		$(addprefix $(BUILD)/fuzz/fuzzers/,$(fuzz_targets))
 	@BUILD=$(BUILD)/fuzz tests/fuzz/run $(FUZZ_SECONDS) $(fuzz_targets)
 
-$(BUILD)/fuzzers/%: $(BUILD)/obj/tests/fuzz/%.o $(core)
+fuzz_support := $(filter-out %/fuzz_replay.o,$(support_objects))
+$(BUILD)/fuzzers/%: $(BUILD)/obj/tests/fuzz/%.o $(fuzz_support) $(core)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(link) -fsanitize=fuzzer $< $(core) $(test_libs) $(LDLIBS) -lxxhash -lpthread -lm -o $@
+	$(Q)$(link) -fsanitize=fuzzer $< $(fuzz_support) $(core) $(test_libs) $(LDLIBS) -lxxhash -lpthread -lm -o $@
 
 # --- Installing ------------------------------------------------------------------------------
 

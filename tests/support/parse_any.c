@@ -1,0 +1,82 @@
+#include "tests/support/parse_any.h"
+
+#include "common/base/check.h"
+#include "proto/encoder_file.h"
+#include "proto/ledger.h"
+#include "proto/list_format.h"
+#include "proto/manifest.h"
+#include "proto/part_format.h"
+#include "proto/shard_format.h"
+
+static volatile uint64_t sink; /* what is read must really be read */
+
+static void touch(const void *data, uint64_t bytes)
+{
+    for (uint64_t i = 0; i < bytes; i++)
+        sink += ((const uint8_t *)data)[i];
+}
+
+static kin_status parse_shard(const void *data, size_t bytes)
+{
+    kin_shard_view view;
+    kin_status status = kin_shard_view_parse(&view, data, bytes, "fuzz", NULL);
+    if (status != KIN_OK || view.meta.count == 0) return status;
+    touch(view.words, view.meta.count * view.meta.bits / 8);
+    touch(view.ids, view.meta.count * 8);
+    touch(view.keys, view.key_ends[view.meta.count - 1]);
+    if (view.thumbnail_ends != NULL)
+        touch(view.thumbnails, view.thumbnail_ends[view.meta.count - 1]);
+    return status;
+}
+
+static kin_status parse_ledger(const void *data, size_t bytes)
+{
+    kin_ledger ledger;
+    kin_status status = kin_ledger_parse(&ledger, data, bytes, "fuzz", NULL);
+    for (uint64_t i = 0; status == KIN_OK && i < ledger.count; i++) {
+        kin_ledger_row row = kin_ledger_get(&ledger, i);
+        touch(row.key, row.key_bytes);
+        touch(row.detail, row.detail_bytes);
+        KIN_CHECK(kin_reason_word(row.reason) != NULL);
+    }
+    return status;
+}
+
+static kin_status parse_list(const void *data, size_t bytes)
+{
+    kin_list list;
+    kin_status status = kin_list_parse(&list, data, bytes, "fuzz", NULL);
+    for (uint64_t i = 0; status == KIN_OK && i < list.count; i++) {
+        kin_list_row row = kin_list_get(&list, i);
+        touch(row.key, row.key_bytes + 1);
+        touch(row.path, row.path_bytes > 0 ? row.path_bytes + 1 : 0);
+    }
+    return status;
+}
+
+kin_status parse_any(kin_file_kind kind, const void *data, size_t bytes)
+{
+    switch (kind) {
+    case KIN_FILE_SHARD:
+        return parse_shard(data, bytes);
+    case KIN_FILE_LEDGER:
+        return parse_ledger(data, bytes);
+    case KIN_FILE_LIST:
+        return parse_list(data, bytes);
+    case KIN_FILE_MANIFEST: {
+        kin_manifest manifest = {0};
+        kin_status status = kin_manifest_parse(&manifest, data, bytes, "fuzz", NULL);
+        kin_manifest_fini(&manifest);
+        return status;
+    }
+    case KIN_FILE_ENCODER: {
+        kin_encoder_file encoder = {0};
+        return kin_encoder_file_parse(&encoder, data, bytes, "fuzz", NULL);
+    }
+    case KIN_FILE_PART: {
+        kin_part part;
+        return kin_part_parse(&part, data, bytes, "fuzz", NULL);
+    }
+    }
+    return KIN_MISMATCH;
+}
