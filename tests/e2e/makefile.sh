@@ -22,10 +22,10 @@ check "LDFLAGS and LDLIBS are added too" test -n "$links"
 refuses "an unknown DECODER is refused with its choices" 2 "it takes turbo or stb" make DECODER=other
 check "make help names the two commands" bash -c 'make help | grep -q "make demo" && make help | grep -q "make check"'
 
-check "make install DESTDIR=... PREFIX=..." make BUILD="$build" DESTDIR="$work/root" PREFIX=/opt/kin install
+check "make install DESTDIR=... PREFIX=..." make BUILD="$build" DESTDIR="$work/dest" PREFIX=/opt/kin install
 for name in kindred kindred-index kindred-worker kindred-coordinator kindred-decode kindred-verify; do
-    check "$name runs from where it was installed" "$work/root/opt/kin/bin/$name" --help
-    check "$name has a man page" test -s "$work/root/opt/kin/share/man/man1/$name.1"
+    check "$name runs from where it was installed" "$work/dest/opt/kin/bin/$name" --help
+    check "$name has a man page" test -s "$work/dest/opt/kin/share/man/man1/$name.1"
 done
 
 cat >"$work/user.c" <<'END'
@@ -45,7 +45,7 @@ int main(void)
     return status == KIN_OK;
 }
 END
-export PKG_CONFIG_PATH=$work/root/opt/kin/lib/pkgconfig PKG_CONFIG_SYSROOT_DIR=$work/root
+export PKG_CONFIG_PATH=$work/dest/opt/kin/lib/pkgconfig PKG_CONFIG_SYSROOT_DIR=$work/dest
 # shellcheck disable=SC2046
 check "a program of somebody else compiles and links against libkindred" \
     gcc -std=c17 "$work/user.c" $(pkg-config --cflags --libs libkindred) -o "$work/user"
