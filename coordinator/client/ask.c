@@ -116,12 +116,12 @@ void kin_ask_picture(kin_ask *ask, const char *name, kin_question question)
     kin_buffer_fini(&picture);
 }
 
-/* "openclipart" for the folder of an index, however it was written; an endpoint as it is. */
+/* The name of an index's folder, however it was written; an endpoint does not say whose it is. */
 static char *title_of(const char *target)
 {
     char path[PATH_MAX];
-    if (is_endpoint(target) || realpath(target, path) == NULL) return kin_strdup(target);
-    return kin_strdup(kin_sheet_caption(path));
+    if (is_endpoint(target)) return kin_strdup("Kindred");
+    return kin_strdup(kin_sheet_caption(realpath(target, path) != NULL ? path : target));
 }
 
 /* "6,894 pictures · 64 bits · subtitle"; an endpoint does not say how many pictures it has. */
