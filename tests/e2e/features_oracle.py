@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Features, training and hashing against numpy, written from worker/encode/README.md and the papers.
+"""Features, training and hashing against numpy: from worker/encode/README.md and the papers.
 
 Rasters are made here, so that nothing needs a collection of pictures."""
 import math
@@ -123,7 +123,8 @@ def check_training(vectors, bits, random):
     loss = ((np.where(rotated > 0, 1, -1) - rotated) ** 2).sum()
     start = np.linalg.qr(random.standard_normal((bits, bits)))[0]
     peer = itq(centred, directions, start, 50)
-    ok(abs(loss / peer - 1) < 0.01, f"{bits} bits: loss {loss:.0f} within 1 % of numpy's {peer:.0f}")
+    ok(abs(loss / peer - 1) < 0.01,
+       f"{bits} bits: loss {loss:.0f} within 1 % of numpy's {peer:.0f}")
     return data, planes, thresholds
 
 

@@ -72,9 +72,10 @@ kin_status kin_itq_learn(const kin_train_context *context, const kin_itq_slice *
     double *rotated = kin_malloc(KIN_TRAIN_BLOCK_ROWS * bits * sizeof *rotated);
     kin_status status = random_rotation(context, bits, seed, rotation, error);
     for (uint32_t i = 0; status == KIN_OK && i < iterations; i++) {
-        for (size_t s = 0; s < owned; s++)
+        for (size_t s = 0; s < owned; s++) {
             quantize(&slices[s], bits, rotation, rotated, sums + s * width);
-        context->tick(context->user, start + (end - start) * i / iterations);
+            context->tick(context->user, start + (end - start) * i / iterations);
+        }
         status = context->sum_slices(context->user, sums, width, total, error);
         if (status != KIN_OK) break;
         if (loss != NULL) loss[i] = total[width - 1];
