@@ -1,4 +1,4 @@
-/* The messages of proto/PROTOCOL.md as structs: pure functions of (pointer, length). */
+/* The messages of Kindred: msgpack maps, one a frame. Specification: proto/PROTOCOL.md. */
 #ifndef PROTO_MESSAGE_H
 #define PROTO_MESSAGE_H
 
@@ -7,123 +7,113 @@
 #include <stdint.h>
 
 #include "common/base/buffer.h"
-#include "common/base/limits.h"
 #include "common/base/status.h"
+#include "common/code/code.h"
 #include "common/code/hit.h"
 
 #define KIN_PROTOCOL_VERSION 1
-#define KIN_WITHIN_ANY (-1)
 
 typedef enum kin_message_type {
-    KIN_MESSAGE_NONE,
-    /* Clients and the coordinator. */
-    KIN_MESSAGE_SEARCH,     /* "search" -> "answer" */
-    KIN_MESSAGE_ANSWER,     /* "answer" */
-    KIN_MESSAGE_THUMBNAILS, /* "thumbnails" -> "images" */
-    KIN_MESSAGE_IMAGES,     /* "images" */
-    KIN_MESSAGE_STATUS,     /* "status" -> "report" */
-    KIN_MESSAGE_REPORT,     /* "report" */
-    KIN_MESSAGE_ERROR,      /* "error": instead of any reply */
-    /* Workers and the coordinator. */
-    KIN_MESSAGE_HELLO,     /* "hello": a worker is there */
-    KIN_MESSAGE_ASSIGN,    /* "assign": the shards it is to serve */
-    KIN_MESSAGE_READY,     /* "ready": the shards it serves, and those it refuses */
-    KIN_MESSAGE_HEARTBEAT, /* "heartbeat", both ways */
-    KIN_MESSAGE_STRANGER,  /* "stranger": the coordinator does not know this worker; say hello */
-    KIN_MESSAGE_GOODBYE,   /* "goodbye", both ways */
-    KIN_MESSAGE_SCAN,      /* "scan" -> "partial" */
-    KIN_MESSAGE_PARTIAL,   /* "partial" */
-    KIN_MESSAGE_ENCODE,    /* "encode" -> "encoded" */
-    KIN_MESSAGE_ENCODED,   /* "encoded" */
-    KIN_MESSAGE_FETCH,     /* "fetch" -> "images" */
+    KIN_MESSAGE_ERROR,
+    /* Client to coordinator, and the reply to it. */
+    KIN_MESSAGE_SEARCH,
+    KIN_MESSAGE_HITS,
+    KIN_MESSAGE_THUMBNAILS, /* coordinator to worker, too */
+    KIN_MESSAGE_IMAGES,
+    KIN_MESSAGE_STATUS,
+    KIN_MESSAGE_REPORT,
+    /* Coordinator to worker, and the reply to it. */
+    KIN_MESSAGE_SCAN,
+    KIN_MESSAGE_FOUND,
+    KIN_MESSAGE_ENCODE,
+    KIN_MESSAGE_CODE,
+    /* Between coordinator and worker, without a reply. */
+    KIN_MESSAGE_HELLO,
+    KIN_MESSAGE_ASSIGN,
+    KIN_MESSAGE_READY,
+    KIN_MESSAGE_BEAT,
+    KIN_MESSAGE_REGISTER,
+    KIN_MESSAGE_BYE,
     KIN_MESSAGE_TYPES
 } kin_message_type;
 
-/* Borrowed bytes; a text has no NUL at its end. */
-typedef struct kin_span {
-    const char *data;
+/* Bytes inside another buffer; NULL is "not there". */
+typedef struct kin_bytes {
+    const void *data;
     size_t bytes;
-} kin_span;
-
-/* A hit and the key of its picture. */
-typedef struct kin_keyed_hit {
-    kin_hit hit;
-    kin_span key;
-} kin_keyed_hit;
+} kin_bytes;
 
 /* Where a picture is. */
 typedef struct kin_row {
-    uint64_t row;
     uint32_t shard;
+    uint64_t row;
 } kin_row;
 
-/* JPEG bytes (width and height 0) or pixels [height][width][3]; empty: none is stored. */
-typedef struct kin_wire_image {
-    uint32_t width, height;
-    kin_span data;
-} kin_wire_image;
-
-/* A shard that a worker cannot serve, and the sentence that says why. */
-typedef struct kin_refusal {
+typedef struct kin_message_shard {
     uint32_t shard;
-    kin_span text;
-} kin_refusal;
+    uint64_t total;  /* of FOUND: hits of the shard, also beyond k */
+    kin_bytes error; /* of READY: why the shard is refused; no bytes: it is served */
+} kin_message_shard;
 
-/* Every field of every message; PROTOCOL.md says which belong to which type, the others are zero
- * (`within`: KIN_WITHIN_ANY). A parsed message borrows texts, keys and data from the bytes that
- * were parsed, and lists from itself until the next parse; a message to be written borrows all of
- * them from the caller. */
+typedef struct kin_message_image {
+    uint32_t width, height; /* 0 for JPEG bytes */
+    kin_bytes data;         /* width x height x 3 bytes of RGB, or a JPEG file; no bytes: none */
+} kin_message_image;
+
+/* Every field that a message can have; which type has which is a table in message.c and in
+ * PROTOCOL.md. Zeroed (and within -1) is "not there". Plain data. */
 typedef struct kin_message {
     kin_message_type type;
-    uint64_t request; /* the asker's number, echoed in the reply */
-    uint32_t k, thumbnail, deadline_ms, bits, shard_count, answered, pid, threads;
-    int32_t within;
-    bool allow_partial, count, encodes, pixels;
+    uint64_t request; /* of a question, repeated in its reply */
+    uint32_t k;
+    int32_t within; /* bits; -1: any distance */
+    uint32_t bits;
+    int64_t deadline_ms; /* left */
+    bool partial;        /* take an answer that misses shards */
+    bool rgb;            /* thumbnails as pixels, not as stored */
+    bool encodes;        /* this worker encodes pictures */
+    uint32_t thumbnail;  /* largest side; 0 for none */
+    uint32_t shard_total, threads;
+    uint32_t beat_ms, patience_ms;
+    int64_t pid;
     uint64_t total;
-    kin_span code, picture, generation, json, status, text, reason, name, host, fingerprint;
-    const uint32_t *shards, *missing;
-    uint32_t shards_count, missing_count;
-    const uint64_t *totals; /* [totals_count], one a shard of shards */
-    uint32_t totals_count;
-    const kin_keyed_hit *hits;
-    uint32_t hits_count;
-    const kin_row *rows;
-    uint32_t rows_count;
-    const kin_wire_image *images;
-    uint32_t images_count;
-    const kin_refusal *refused;
-    uint32_t refused_count;
+    kin_bytes code, picture, manifest;                      /* bytes */
+    kin_bytes status, text, name, host, generation, report; /* words and sentences */
+    kin_message_shard *shards;                              /* [shard_count] */
+    kin_hit *hits;                                          /* [hit_count] */
+    kin_bytes *keys;                                        /* [hit_count], beside hits */
+    kin_row *rows;                                          /* [row_count] */
+    kin_message_image *images;                              /* [image_count] */
+    uint32_t shard_count, hit_count, row_count, image_count;
 } kin_message;
 
-/* What parsing needs; grows to the largest message seen. One thread. */
-typedef struct kin_message_reader kin_message_reader;
+/* {.type = type, .within = -1} */
+kin_message kin_message_of(kin_message_type type);
 
-kin_message_reader *kin_message_reader_new(void);
-void kin_message_reader_destroy(kin_message_reader **reader);
-
-/* Walks, unpacks and checks: version, type, the fields that the type demands, their kinds and
- * limits. Unknown fields are ignored. On failure message->request is still set where the bytes had
- * one, so that an error can be sent back. KIN_CORRUPT, KIN_MISMATCH (version), KIN_BAD_INPUT,
- * KIN_LIMIT. */
-KIN_MUST_USE kin_status kin_message_parse(kin_message_reader *reader, const void *data,
-                                          size_t bytes, kin_message *message, kin_error *error);
-
-/* Replaces out's contents by the message's bytes. A message above KIN_MESSAGE_BYTES_MAX is
- * KIN_LIMIT. */
-KIN_MUST_USE kin_status kin_message_write(const kin_message *message, kin_buffer *out,
+/* Puts the message's bytes into out, which is emptied first; fields that its type does not have are
+ * ignored. KIN_LIMIT, and out empty, where they would be more than KIN_MESSAGE_BYTES_MAX. */
+KIN_MUST_USE kin_status kin_message_build(const kin_message *message, kin_buffer *out,
                                           kin_error *error);
 
-/* The word of a type; "none" for KIN_MESSAGE_NONE. */
-const char *kin_message_word(kin_message_type type);
+/* Reads one message: kin_walk, then every field's kind and limit. Bytes are borrowed from data, and
+ * lists are new: kin_message_fini frees those of a parsed message (also after a failure). A request
+ * number is there as soon as it could be read, so that an error can name it. KIN_CORRUPT,
+ * KIN_LIMIT, KIN_BAD_INPUT (a value), KIN_MISMATCH (another version). */
+KIN_MUST_USE kin_status kin_message_parse(kin_message *message, const void *data, size_t bytes,
+                                          kin_error *error);
+void kin_message_fini(kin_message *message);
 
-/* A text as a span, and a span as a new NUL-terminated text (the caller frees). */
-kin_span kin_span_of(const char *text);
-char *kin_span_text(kin_span span);
-bool kin_span_is(kin_span span, const char *text);
+/* The word on the wire. */
+const char *kin_message_type_word(kin_message_type type);
 
-/* An error reply; borrows the sentence. */
-kin_message kin_message_error(uint64_t request, const kin_error *error);
-/* The error that an error message carries. */
-kin_status kin_message_error_of(const kin_message *message, kin_error *error);
+/* An error reply. */
+void kin_message_build_error(uint64_t request, const kin_error *error, kin_buffer *out);
+
+/* What an error message says, as an error. */
+kin_status kin_message_error(const kin_message *message, kin_error *error);
+
+/* Borrowed bytes from a string and back: kin_bytes_text is a new string. */
+kin_bytes kin_bytes_of(const char *text);
+char *kin_bytes_text(kin_bytes bytes);
 
 #endif
