@@ -14,8 +14,8 @@ say = @printf '  %-4s %s\n' $(1) $(2)
 endif
 
 CFLAGS ?= -O2 -g
-# c17, not gnu17: gnu17 fuses multiply and add, and results would depend on the instruction set.
-project_cflags := -std=c17 -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+# No fused multiply-add (gnu17 and clang use it): results would depend on the instruction set.
+project_cflags := -std=c17 -ffp-contract=off -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wpointer-arith -Wvla -Werror=implicit-function-declaration -fno-common -fvisibility=hidden \
 	-ffunction-sections -fdata-sections -fstack-protector-strong $(WERROR)
 project_cppflags := -D_GNU_SOURCE -I. -I$(BUILD)/include
