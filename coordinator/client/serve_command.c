@@ -57,7 +57,7 @@ static kin_status announce(const char *index, const kin_cluster *cluster,
     kin_buffer_printf(&text, "  ask it   kindred search %s PICTURE%s\n", endpoint, keys);
     kin_buffer_printf(&text, "  look     kindred status %s%s\n", endpoint, keys);
     if (asked->worker_endpoint != NULL)
-        kin_buffer_printf(&text, "  join it  kindred-worker %s --coordinator %s\n", index,
+        kin_buffer_printf(&text, "  join it  kindred-worker --connect %s INDEX\n",
                           kin_cluster_worker_endpoint(cluster));
     kin_buffer_append_string(&text, "  stop it  Ctrl-C\n");
     status = kin_command_print(text.data, text.bytes, error);
