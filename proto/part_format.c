@@ -9,7 +9,7 @@
 
 #define PART_VERSION 1
 
-/* Section HEAD. All numbers little-endian. */
+/* Section head. All numbers little-endian. */
 typedef struct disk_head {
     uint8_t job[16];
     uint64_t first_id;
@@ -20,7 +20,7 @@ typedef struct disk_head {
     uint8_t reserved[24];
 } disk_head;
 
-/* A row of section ROWS. */
+/* A row of section rows. */
 typedef struct disk_row {
     uint32_t reason;
     uint32_t value;
@@ -87,11 +87,11 @@ void kin_part_builder_finish(kin_part_builder *builder, const kin_part_head *hea
     };
     memcpy(disk.job, head->job.byte, sizeof disk.job);
     kin_section_source sections[] = {
-        {"HEAD", &disk, sizeof disk},
-        {"ROWS", builder->rows.data, builder->rows.bytes},
-        {"TEXT", builder->text.data, builder->text.bytes},
-        {"VALUES", values, builder->indexed * value_bytes(head->kind, head->width)},
-        {"THUMBS", builder->thumbnails.data, builder->thumbnails.bytes},
+        {"head", &disk, sizeof disk},
+        {"rows", builder->rows.data, builder->rows.bytes},
+        {"text", builder->text.data, builder->text.bytes},
+        {"values", values, builder->indexed * value_bytes(head->kind, head->width)},
+        {"thumbs", builder->thumbnails.data, builder->thumbnails.bytes},
     };
     kin_container_build(out, KIN_FILE_PART, PART_VERSION, sections,
                         sizeof sections / sizeof *sections);
@@ -126,7 +126,7 @@ static kin_status parse_head(kin_part *part, const char *name, kin_error *error)
 {
     const uint8_t *data;
     uint64_t bytes;
-    kin_status status = checked_section(&part->container, "HEAD", &data, &bytes, name, error);
+    kin_status status = checked_section(&part->container, "head", &data, &bytes, name, error);
     if (status != KIN_OK) return status;
     disk_head disk;
     if (bytes != sizeof disk) return refuse(error, name, "its head has another size");
@@ -194,13 +194,13 @@ kin_status kin_part_parse(kin_part *part, const void *data, size_t bytes, const 
     if (status == KIN_OK) status = parse_head(part, name, error);
     uint64_t row_bytes = 0, values = 0;
     if (status == KIN_OK)
-        status = checked_section(container, "ROWS", &part->rows, &row_bytes, name, error);
+        status = checked_section(container, "rows", &part->rows, &row_bytes, name, error);
     if (status == KIN_OK)
-        status = checked_section(container, "TEXT", &part->text, &part->text_bytes, name, error);
+        status = checked_section(container, "text", &part->text, &part->text_bytes, name, error);
     if (status == KIN_OK)
-        status = checked_section(container, "VALUES", &part->values, &values, name, error);
+        status = checked_section(container, "values", &part->values, &values, name, error);
     if (status != KIN_OK) return status;
-    part->thumbnails = kin_container_section(container, "THUMBS", &part->thumbnail_bytes);
+    part->thumbnails = kin_container_section(container, "thumbs", &part->thumbnail_bytes);
     if (part->thumbnails == NULL) return refuse(error, name, "a section is missing");
     if (row_bytes != (uint64_t)part->head.count * sizeof(disk_row))
         return refuse(error, name, "its table of rows has another size");

@@ -75,5 +75,7 @@
 #define KIN_CHUNK_PICTURES_MAX 8192
 /* Pictures that the hasher learns from, as whole chunks. */
 #define KIN_TRAINING_PICTURES_DEFAULT 32768
+/* A sample is held in memory: a million vectors of 1,024 floats are 4 GB over all ranks. */
+#define KIN_SAMPLE_PICTURES_MAX 1000000
 
 #endif

@@ -1,0 +1,239 @@
+#include "worker/index/build_job.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/base/memory.h"
+#include "common/base/stop.h"
+#include "common/base/text.h"
+#include "worker/encode/blas.h"
+#include "worker/index/part_file.h"
+#include "worker/index/publish.h"
+#include "worker/index/sampling.h"
+#include "worker/index/sources.h"
+#include "worker/index/summary.h"
+
+static void tick(void *user)
+{
+    kin_build_state *build = user;
+    kin_comm_tick(build->comm);
+}
+
+static void check(kin_build_state *build, kin_status status, const kin_error *error)
+{
+    if (status != KIN_OK) kin_comm_fail(build->comm, error);
+}
+
+static kin_status gather_sources(kin_build_state *build, kin_inputs *inputs, kin_error *error)
+{
+    const kin_build_options *options = build->options;
+    char *unpacked = kin_building_path(&build->building, "unpacked");
+    kin_sources_options sources = {.follow_links = options->follow_links,
+                                   .index_path = options->index_path,
+                                   .unpack_folder = unpacked,
+                                   .user = build,
+                                   .tick = tick};
+    kin_status status = KIN_OK;
+    for (int i = 0; i < options->source_count && status == KIN_OK; i++)
+        status = kin_sources_add(inputs, &sources, options->sources[i], true, error);
+    if (status == KIN_OK && options->list_path != NULL)
+        status = kin_sources_add_list(inputs, &sources, options->list_path,
+                                      options->null_separated ? 0 : '\n', error);
+    free(unpacked);
+    if (status == KIN_OK && kin_inputs_count(inputs) == 0)
+        status = kin_fail(error, KIN_BAD_INPUT, "the sources hold no file at all");
+    return status;
+}
+
+/* Rank 0: the list that is there, or a new one. */
+static void freeze_list(kin_build_state *build)
+{
+    kin_error error;
+    kin_digest digest = kin_build_options_digest(build->options);
+    kin_building *building = &build->building;
+    bool found = false;
+    check(build, kin_building_lock(building, build->options->index_path, tick, build, &error),
+          &error);
+    if (!build->options->restart)
+        check(build, kin_building_find(building, &digest, &found, &error), &error);
+    if (found) {
+        kin_log(KIN_LOG_INFO, "goes on with the unfinished build in %s", building->folder);
+        return;
+    }
+    check(build, kin_building_wipe(building, &error), &error);
+    kin_progress_begin(build->progress, "listing the inputs", 0, 0);
+    kin_inputs *inputs = kin_inputs_new();
+    kin_buffer list = {0};
+    check(build, gather_sources(build, inputs, &error), &error);
+    kin_inputs_freeze(inputs, &digest, &list);
+    check(build, kin_building_begin(building, list.data, list.bytes, &error), &error);
+    kin_buffer_fini(&list);
+    kin_inputs_destroy(&inputs);
+}
+
+/* Whether the chunk's part is there, whole, and of the kind that is wanted. */
+static bool part_is_done(const kin_build_state *build, uint64_t chunk)
+{
+    kin_part_file file;
+    if (kin_part_file_open(&file, &build->building, chunk, NULL) != KIN_OK) return false;
+    const kin_part_head *head = &file.part.head;
+    bool sampled = build->sampled[chunk] != 0;
+    bool done = head->kind == (sampled ? KIN_PART_VECTORS : KIN_PART_CODES) &&
+                head->width ==
+                    (sampled ? kin_features_dimensions(build->features) : build->options->bits) &&
+                kin_container_check_all(&file.part.container, file.path, NULL) == KIN_OK;
+    kin_part_file_close(&file);
+    return done;
+}
+
+/* done [chunk_count] on every rank; each looks at its share. */
+static void find_done_chunks(kin_build_state *build)
+{
+    uint64_t chunks = build->building.chunk_count;
+    uint64_t *done = kin_calloc(chunks, sizeof *done);
+    for (uint64_t c = 0; c < chunks; c++) {
+        if (!kin_build_owns_chunk(build, c)) continue;
+        done[c] = part_is_done(build, c);
+        kin_comm_tick(build->comm);
+    }
+    kin_comm_sum(build->comm, done, chunks);
+    for (uint64_t c = 0; c < chunks; c++)
+        build->done[c] = done[c] != 0;
+    free(done);
+}
+
+/* The inputs of the chunks whose part was there when this run began. */
+static uint64_t inputs_done(const kin_build_state *build)
+{
+    uint64_t inputs = 0;
+    for (uint64_t c = 0; c < build->building.chunk_count; c++)
+        if (build->done[c]) inputs += kin_building_chunk_inputs(&build->building, c);
+    return inputs;
+}
+
+static void show_progress(void *user)
+{
+    kin_build_state *build = user;
+    uint64_t done, rejected;
+    kin_comm_reported(build->comm, &done, &rejected);
+    kin_progress_update(build->progress, build->inputs_before + done, rejected);
+}
+
+static void begin_progress(kin_build_state *build)
+{
+    uint64_t done, rejected;
+    kin_comm_reported(build->comm, &done, &rejected);
+    kin_progress_begin(build->progress, "pictures", build->building.list.count,
+                       build->inputs_before + done);
+    kin_comm_watch(build->comm, show_progress, build);
+}
+
+/* All ranks: makes the parts that are missing of the sampled chunks, or of the others. */
+static void make_parts(kin_build_state *build, bool sampled)
+{
+    uint64_t chunks = build->building.chunk_count, count = 0;
+    uint64_t *items = kin_calloc(chunks, sizeof *items);
+    for (uint64_t c = 0; c < chunks; c++)
+        if (!build->done[c] && (build->sampled[c] != 0) == sampled) items[count++] = c;
+    if (build->progress != NULL) begin_progress(build);
+    kin_comm_work_begin(build->comm, items, count);
+    uint64_t chunk;
+    kin_error error;
+    while (kin_comm_work_next(build->comm, &chunk))
+        check(build,
+              kin_chunk_worker_run(build->worker, chunk, sampled ? NULL : build->encoder, &error),
+              &error);
+    kin_comm_barrier(build->comm);
+    kin_comm_watch(build->comm, NULL, NULL);
+    free(items);
+}
+
+/* Rank 0 says what is about to happen. */
+static void announce(kin_build_state *build)
+{
+    char inputs[32], done[32], memory[32];
+    uint64_t before = build->inputs_before;
+    kin_log(KIN_LOG_INFO, "%s inputs%s%s, %d rank%s; memory: at most %s a rank",
+            kin_text_count(build->building.list.count, inputs), before > 0 ? ", done before: " : "",
+            before > 0 ? kin_text_count(before, done) : "", kin_comm_ranks(build->comm),
+            kin_comm_ranks(build->comm) == 1 ? "" : "s",
+            kin_text_bytes(kin_summary_memory_bound(build), memory));
+}
+
+static void run_stages(kin_build_state *build)
+{
+    int64_t start_ms = kin_clock_ms();
+    kin_building *building = &build->building;
+    kin_manifest manifest = {0};
+    build->sampled = kin_calloc(building->chunk_count, 1);
+    build->done = kin_calloc(building->chunk_count, 1);
+    kin_sampling_choose(build->sampled, building->chunk_count, building->chunk_pictures,
+                        build->options->sample_pictures);
+    find_done_chunks(build);
+    build->inputs_before = inputs_done(build);
+    if (build->progress != NULL) announce(build);
+    build->worker = kin_chunk_worker_new(building, build->decoder, build->features,
+                                         build->options->thumbnail_side, build->comm);
+    make_parts(build, true);
+    kin_sampling_train(build);
+    make_parts(build, false);
+    if (build->progress != NULL)
+        kin_progress_begin(build->progress, "writing the generation", 0, 0);
+    kin_publish_generation(build, &manifest);
+    if (build->progress != NULL) kin_progress_clear(build->progress);
+    kin_summary_print(build, &manifest, (double)(kin_clock_ms() - start_ms) / 1000);
+    kin_manifest_fini(&manifest);
+}
+
+static void run_job(kin_build_state *build)
+{
+    kin_error error;
+    bool root = kin_comm_rank(build->comm) == 0;
+    if (root) freeze_list(build);
+    kin_comm_barrier(build->comm); /* the list is there */
+    check(build,
+          kin_building_open(&build->building, build->options->index_path,
+                            kin_comm_rank(build->comm), &error),
+          &error);
+    uint64_t published = kin_building_is_published(&build->building);
+    kin_comm_broadcast(build->comm, &published, sizeof published);
+    if (!published) run_stages(build);
+    kin_comm_barrier(build->comm);
+    if (root)
+        check(build, kin_publish_finish(&build->building, build->options->keep, &error), &error);
+    if (root && published)
+        kin_log(KIN_LOG_INFO, "%s/%s was complete; it is the current generation now",
+                build->options->index_path, build->building.generation);
+}
+
+int kin_build_run(const kin_build_options *options)
+{
+    kin_build_state build = {.options = options};
+    kin_error error;
+    kin_decoder_options decoder = KIN_DECODER_OPTIONS_DEFAULT;
+    decoder.no_sandbox = options->no_sandbox;
+    bool speaks = kin_comm_launched_rank() <= 0;
+    kin_stop_init();
+    kin_blas_init();
+    /* The decoder forks, and nothing may fork once MPI has started. */
+    if (kin_features_open(&build.features, options->features, &error) != KIN_OK ||
+        kin_decoder_open(&build.decoder, &decoder, &error) != KIN_OK) {
+        if (speaks) kin_log(KIN_LOG_ERROR, "%s", error.text);
+        return error.status == KIN_BAD_INPUT ? 2 : 1;
+    }
+    build.comm = kin_comm_open();
+    if (kin_comm_rank(build.comm) == 0) build.progress = kin_progress_new();
+    run_job(&build);
+    kin_progress_destroy(&build.progress);
+    kin_chunk_worker_destroy(&build.worker);
+    kin_encoder_close(&build.encoder);
+    kin_building_close(&build.building);
+    free(build.sampled);
+    free(build.done);
+    kin_comm_close(&build.comm);
+    kin_decoder_close(&build.decoder);
+    kin_features_close(&build.features);
+    return 0;
+}

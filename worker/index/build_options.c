@@ -1,0 +1,118 @@
+#include "worker/index/build_options.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/base/limits.h"
+#include "common/base/options.h"
+#include "common/code/code.h"
+#include "worker/decode/decoder.h"
+
+const char kin_build_help[] =
+    "usage: kindred-index build -o INDEX [OPTION]... SOURCE...\n"
+    "       mpirun -n RANKS kindred-index build -o INDEX [OPTION]... SOURCE...\n"
+    "\n"
+    "Makes an index of pictures, or goes on with one that was interrupted: the same command "
+    "again.\n"
+    "SOURCE is a folder (with all that is in it), a picture, or a tar archive, compressed or not.\n"
+    "\n"
+    "  -o, --output INDEX   folder of the index; made where it is not there\n"
+    "  -l, --list FILE      also what FILE names, one path a line; - for standard input\n"
+    "  -0, --null           NUL bytes, not line ends, separate the paths of the list\n"
+    "      --follow-links   follow symbolic links within folders\n"
+    "      --bits N         bits of a code: 64 (default), 128 or 256\n"
+    "      --features NAME  what pictures are compared by: builtin (default)\n"
+    "      --hasher NAME    itq (learned from the pictures; default) or lsh (random planes)\n"
+    "      --sample N       pictures that the hasher learns from (32768)\n"
+    "      --seed N         of its random numbers (1)\n"
+    "      --shards N       files that the codes are divided into (4, more for large collections)\n"
+    "      --thumbnail N    longer side of the thumbnails that are kept (96; 0 for none)\n"
+    "      --keep N         keep the N newest generations and remove older ones (all)\n"
+    "      --restart        forget the unfinished build that is there\n"
+    "      --no-sandbox     decode pictures without the system's protection (unsafe)\n"
+    "\n"
+    "example: mpirun -n 4 kindred-index build -o /tmp/index /usr/share/icons\n"
+    "\n"
+    "exit codes: 0 done, 1 failed or interrupted, 2 usage\n";
+
+/* Where numbers of the command line are put, to be narrowed. */
+typedef struct numbers {
+    int64_t bits, shards, thumbnail, sample, seed, keep;
+} numbers;
+
+static kin_status check(const kin_build_options *options, const numbers *n, kin_error *error)
+{
+    if (options->index_path == NULL || *options->index_path == 0)
+        return kin_fail(error, KIN_BAD_INPUT,
+                        "there is no -o INDEX; say which folder the index is to be made in");
+    if (options->source_count == 0 && options->list_path == NULL)
+        return kin_fail(error, KIN_BAD_INPUT,
+                        "there is nothing to index; name a folder, a picture, a tar archive, or "
+                        "--list FILE");
+    if (!kin_code_bits_valid((unsigned)n->bits))
+        return kin_fail(error, KIN_BAD_INPUT, "--bits is %lld; a code has 64, 128 or 256",
+                        (long long)n->bits);
+    if (options->null_separated && options->list_path == NULL)
+        return kin_fail(error, KIN_BAD_INPUT, "--null is about a list, but there is no --list");
+    return KIN_OK;
+}
+
+kin_status kin_build_options_parse(kin_build_options *options, int argc, char **argv,
+                                   kin_error *error)
+{
+    *options = (kin_build_options){.features = "builtin", .hasher = "itq"};
+    numbers n = {.bits = KIN_CODE_BITS_DEFAULT,
+                 .thumbnail = KIN_THUMBNAIL_SIDE_DEFAULT,
+                 .sample = KIN_TRAINING_PICTURES_DEFAULT,
+                 .seed = 1};
+    const kin_option table[] = {
+        {"output", 'o', KIN_OPTION_TEXT, &options->index_path, 0, 0, NULL},
+        {"list", 'l', KIN_OPTION_TEXT, &options->list_path, 0, 0, NULL},
+        {"null", '0', KIN_OPTION_FLAG, &options->null_separated, 0, 0, NULL},
+        {"follow-links", 0, KIN_OPTION_FLAG, &options->follow_links, 0, 0, NULL},
+        {"bits", 0, KIN_OPTION_NUMBER, &n.bits, KIN_CODE_BITS_MIN, KIN_CODE_BITS_MAX, NULL},
+        {"features", 0, KIN_OPTION_TEXT, &options->features, 0, 0, NULL},
+        {"hasher", 0, KIN_OPTION_TEXT, &options->hasher, 0, 0, "itq|lsh"},
+        {"sample", 0, KIN_OPTION_NUMBER, &n.sample, 1, KIN_SAMPLE_PICTURES_MAX, NULL},
+        {"seed", 0, KIN_OPTION_NUMBER, &n.seed, 0, INT64_MAX, NULL},
+        {"shards", 0, KIN_OPTION_NUMBER, &n.shards, 1, KIN_SHARDS_MAX, NULL},
+        {"thumbnail", 0, KIN_OPTION_NUMBER, &n.thumbnail, 0, KIN_THUMBNAIL_SIDE_MAX, NULL},
+        {"keep", 0, KIN_OPTION_NUMBER, &n.keep, 1, 1000000, NULL},
+        {"restart", 0, KIN_OPTION_FLAG, &options->restart, 0, 0, NULL},
+        {"no-sandbox", 0, KIN_OPTION_FLAG, &options->no_sandbox, 0, 0, NULL},
+        {"help", 'h', KIN_OPTION_FLAG, &options->help, 0, 0, NULL},
+        {0},
+    };
+    kin_status status = kin_options_parse(table, argc, argv, &options->source_count, error);
+    if (status != KIN_OK || options->help) return status;
+    options->sources = argv + 1;
+    options->bits = (unsigned)n.bits;
+    options->shards = (uint32_t)n.shards;
+    options->thumbnail_side = (uint32_t)n.thumbnail;
+    options->sample_pictures = (uint64_t)n.sample;
+    options->seed = (uint64_t)n.seed;
+    options->keep = (uint32_t)n.keep;
+    return check(options, &n, error);
+}
+
+kin_digest kin_build_options_digest(const kin_build_options *options)
+{
+    kin_buffer text = {0};
+    char *folder = getcwd(NULL, 0);
+    kin_buffer_printf(&text, "%u %s %s %s %u %u %llu %llu %d %d\n", options->bits,
+                      options->features, options->hasher, kin_decoder_name(), options->shards,
+                      options->thumbnail_side, (unsigned long long)options->sample_pictures,
+                      (unsigned long long)options->seed, options->follow_links,
+                      options->null_separated);
+    const char *paths[] = {folder != NULL ? folder : "",
+                           options->list_path != NULL ? options->list_path : ""};
+    for (int i = 0; i < 2 + options->source_count; i++) {
+        const char *path = i < 2 ? paths[i] : options->sources[i - 2];
+        kin_buffer_append(&text, path, strlen(path) + 1);
+    }
+    kin_digest digest = kin_digest_of(text.data, text.bytes);
+    kin_buffer_fini(&text);
+    free(folder);
+    return digest;
+}

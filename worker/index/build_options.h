@@ -1,0 +1,36 @@
+/* The command line of `kindred-index build`. */
+#ifndef WORKER_INDEX_BUILD_OPTIONS_H
+#define WORKER_INDEX_BUILD_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/base/checksum.h"
+#include "common/base/status.h"
+
+typedef struct kin_build_options {
+    const char *index_path;
+    unsigned bits;
+    const char *features, *hasher;
+    uint32_t shards; /* 0: as many as the collection asks for */
+    uint32_t thumbnail_side;
+    uint64_t sample_pictures, seed;
+    uint32_t keep; /* generations to keep; 0: all */
+    bool restart, no_sandbox, follow_links, null_separated;
+    const char *list_path; /* NULL for none */
+    char **sources;
+    int source_count;
+    bool help;
+} kin_build_options;
+
+/* argv[0] is the command's name. Borrows argv. KIN_BAD_INPUT. */
+KIN_MUST_USE kin_status kin_build_options_parse(kin_build_options *options, int argc, char **argv,
+                                                kin_error *error);
+
+/* Of all that decides what the generation will hold, the folder it is run in included: builds with
+ * the same digest go on with each other's work. */
+kin_digest kin_build_options_digest(const kin_build_options *options);
+
+extern const char kin_build_help[];
+
+#endif

@@ -1,0 +1,35 @@
+/* What the stages of a build share on one rank. Plain data; build_job.c owns all of it. */
+#ifndef WORKER_INDEX_BUILD_STATE_H
+#define WORKER_INDEX_BUILD_STATE_H
+
+#include "common/base/progress.h"
+#include "worker/decode/decoder.h"
+#include "worker/encode/encoder.h"
+#include "worker/encode/features.h"
+#include "worker/index/build_options.h"
+#include "worker/index/building.h"
+#include "worker/index/chunk_worker.h"
+#include "worker/index/comm.h"
+
+typedef struct kin_build_state {
+    const kin_build_options *options;
+    kin_comm *comm;
+    kin_decoder *decoder;
+    kin_features *features;
+    kin_building building;
+    kin_chunk_worker *worker;
+    kin_encoder *encoder;      /* NULL until it is learned */
+    uint8_t *sampled;          /* [chunk_count]: 1 for the chunks that the hasher learns from */
+    uint8_t *done;             /* [chunk_count]: 1 for the chunks whose part is there */
+    kin_progress *progress;    /* rank 0; NULL elsewhere */
+    uint64_t inputs_before;    /* of the chunks that were done when this run began */
+    uint64_t sampled_pictures; /* vectors that the hasher was learned from */
+} kin_build_state;
+
+/* The rank whose turn a chunk is in the stages that give none out. */
+static inline bool kin_build_owns_chunk(const kin_build_state *build, uint64_t chunk)
+{
+    return chunk % (uint64_t)kin_comm_ranks(build->comm) == (uint64_t)kin_comm_rank(build->comm);
+}
+
+#endif

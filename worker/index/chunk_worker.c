@@ -1,0 +1,177 @@
+#include "worker/index/chunk_worker.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/check.h"
+#include "common/base/clock.h"
+#include "common/base/memory.h"
+#include "worker/index/picture_reader.h"
+
+struct kin_chunk_worker {
+    const kin_building *building;
+    kin_decoder *decoder;
+    const kin_features *features;
+    kin_comm *comm;
+    kin_features_scratch *scratch;
+    kin_decode_request request;
+    kin_picture_reader reader;
+    kin_decoded decoded;
+    kin_part_builder part;
+    kin_buffer file; /* the part's bytes */
+    float *vectors;  /* [chunk_pictures][dimensions], of the indexed pictures */
+    uint64_t *words; /* [chunk_pictures][bits / 64] */
+    kin_work_times times;
+};
+
+kin_chunk_worker *kin_chunk_worker_new(const kin_building *building, kin_decoder *decoder,
+                                       const kin_features *features, uint32_t thumbnail_side,
+                                       kin_comm *comm)
+{
+    kin_chunk_worker *worker = kin_calloc(1, sizeof *worker);
+    worker->building = building;
+    worker->decoder = decoder;
+    worker->features = features;
+    worker->comm = comm;
+    worker->scratch = kin_features_scratch_new(features);
+    worker->request.raster = *kin_features_raster(features);
+    worker->request.thumbnail_side = thumbnail_side;
+    size_t pictures = building->chunk_pictures;
+    worker->vectors =
+        kin_malloc(pictures * kin_features_dimensions(features) * sizeof *worker->vectors);
+    worker->words = kin_malloc(pictures * KIN_CODE_WORDS_MAX * sizeof *worker->words);
+    return worker;
+}
+
+void kin_chunk_worker_destroy(kin_chunk_worker **worker)
+{
+    if (*worker == NULL) return;
+    kin_features_scratch_destroy(&(*worker)->scratch);
+    kin_picture_reader_fini(&(*worker)->reader);
+    kin_decoded_fini(&(*worker)->decoded);
+    kin_part_builder_fini(&(*worker)->part);
+    kin_buffer_fini(&(*worker)->file);
+    free((*worker)->vectors);
+    free((*worker)->words);
+    free(*worker);
+    *worker = NULL;
+}
+
+const kin_work_times *kin_chunk_worker_times(const kin_chunk_worker *worker)
+{
+    return &worker->times;
+}
+
+/* Adds the time since *start to *total and starts anew. */
+static void lap(int64_t *start, uint64_t *total)
+{
+    int64_t now = kin_clock_ns();
+    *total += (uint64_t)(now - *start);
+    *start = now;
+}
+
+/* Reads and decodes one input. A picture that was too slow gets a second chance: the machine may
+ * have been busy, and the ledger should be the same tomorrow. */
+static kin_status decode(kin_chunk_worker *worker, const kin_list_row *row, kin_picture_bytes *read,
+                         kin_error *error)
+{
+    kin_status status = KIN_OK;
+    worker->decoded.reason = KIN_REASON_TIMEOUT;
+    for (int tries = 0; tries < 2 && worker->decoded.reason == KIN_REASON_TIMEOUT; tries++) {
+        int64_t start = kin_clock_ns();
+        kin_picture_read(&worker->reader, row, kin_decoder_input(worker->decoder), read);
+        lap(&start, &worker->times.read_ns);
+        worker->times.read_bytes += read->bytes;
+        if (read->reason != KIN_REASON_NONE) break;
+        status = kin_decoder_run(worker->decoder, read->bytes, &worker->request, &worker->decoded,
+                                 error);
+        lap(&start, &worker->times.decode_ns);
+        kin_comm_tick(worker->comm);
+        if (status != KIN_OK) break;
+    }
+    return status;
+}
+
+static kin_status add_picture(kin_chunk_worker *worker, const kin_list_row *row, kin_error *error)
+{
+    kin_picture_bytes read;
+    kin_decoded *decoded = &worker->decoded;
+    kin_status status = decode(worker, row, &read, error);
+    if (status != KIN_OK) return status;
+    kin_part_row part = {.reason = read.reason, .detail = read.detail, .file_bytes = row->bytes};
+    if (read.reason == KIN_REASON_NONE) {
+        part.reason = decoded->reason;
+        part.detail = decoded->detail;
+    }
+    if (part.reason == KIN_REASON_NONE) {
+        int64_t start = kin_clock_ns();
+        uint32_t dimensions = kin_features_dimensions(worker->features);
+        kin_features_run(worker->features, worker->scratch, &decoded->raster, 1,
+                         worker->vectors + (size_t)worker->part.indexed * dimensions);
+        lap(&start, &worker->times.features_ns);
+        part.detail = "";
+        part.thumbnail = decoded->thumbnail.data;
+        part.thumbnail_bytes = (uint32_t)decoded->thumbnail.bytes;
+    } else {
+        worker->times.rejected++;
+    }
+    part.detail_bytes = (uint32_t)strlen(part.detail);
+    kin_part_builder_add(&worker->part, &part);
+    worker->times.pictures++;
+    return KIN_OK;
+}
+
+/* The part's values: the vectors, or their codes. */
+static const void *make_values(kin_chunk_worker *worker, const kin_encoder *encoder,
+                               kin_part_head *head)
+{
+    uint32_t dimensions = kin_features_dimensions(worker->features);
+    *head = (kin_part_head){.kind = KIN_PART_VECTORS, .width = dimensions};
+    if (encoder == NULL) return worker->vectors;
+    head->kind = KIN_PART_CODES;
+    head->width = kin_encoder_bits(encoder);
+    uint32_t words = head->width / 64;
+    for (uint32_t i = 0; i < worker->part.indexed; i++) {
+        kin_code code;
+        kin_encoder_hash(encoder, worker->vectors + (size_t)i * dimensions, 1, &code);
+        memcpy(worker->words + (size_t)i * words, code.word, words * sizeof *code.word);
+    }
+    return worker->words;
+}
+
+static kin_status write_part(kin_chunk_worker *worker, uint64_t chunk, const kin_encoder *encoder,
+                             kin_error *error)
+{
+    int64_t start = kin_clock_ns();
+    kin_part_head head;
+    const void *values = make_values(worker, encoder, &head);
+    head.job = worker->building->job;
+    head.first_id = kin_building_chunk_first(worker->building, chunk);
+    head.count = worker->part.count;
+    lap(&start, &worker->times.hash_ns);
+    char *path = kin_building_part_path(worker->building, chunk);
+    kin_buffer_clear(&worker->file);
+    kin_part_builder_finish(&worker->part, &head, values, &worker->file);
+    kin_part part;
+    KIN_CHECK(kin_part_parse(&part, worker->file.data, worker->file.bytes, path, NULL) == KIN_OK);
+    kin_status status = kin_file_write_atomic(path, worker->file.data, worker->file.bytes, error);
+    worker->times.written_bytes += worker->file.bytes;
+    free(path);
+    lap(&start, &worker->times.write_ns);
+    return status;
+}
+
+kin_status kin_chunk_worker_run(kin_chunk_worker *worker, uint64_t chunk,
+                                const kin_encoder *encoder, kin_error *error)
+{
+    uint64_t first = kin_building_chunk_first(worker->building, chunk);
+    uint32_t inputs = kin_building_chunk_inputs(worker->building, chunk);
+    for (uint32_t i = 0; i < inputs; i++) {
+        kin_list_row row = kin_list_get(&worker->building->list, first + i);
+        kin_status status = add_picture(worker, &row, error);
+        if (status != KIN_OK) return status;
+        kin_comm_report(worker->comm, worker->times.pictures, worker->times.rejected);
+        kin_comm_tick(worker->comm);
+    }
+    return write_part(worker, chunk, encoder, error);
+}

@@ -1,0 +1,37 @@
+/* Makes one part of one chunk: reads, decodes, describes, hashes, writes. One a rank. */
+#ifndef WORKER_INDEX_CHUNK_WORKER_H
+#define WORKER_INDEX_CHUNK_WORKER_H
+
+#include <stdint.h>
+
+#include "common/base/status.h"
+#include "proto/part_format.h"
+#include "worker/decode/decoder.h"
+#include "worker/encode/encoder.h"
+#include "worker/encode/features.h"
+#include "worker/index/building.h"
+#include "worker/index/comm.h"
+
+/* Where the time of a rank goes, and what it has done. */
+typedef struct kin_work_times {
+    uint64_t read_ns, decode_ns, features_ns, hash_ns, write_ns;
+    uint64_t read_bytes, written_bytes;
+    uint64_t pictures, rejected;
+} kin_work_times;
+
+typedef struct kin_chunk_worker kin_chunk_worker;
+
+/* Borrows all of it. thumbnail_side 0: none. */
+kin_chunk_worker *kin_chunk_worker_new(const kin_building *building, kin_decoder *decoder,
+                                       const kin_features *features, uint32_t thumbnail_side,
+                                       kin_comm *comm);
+void kin_chunk_worker_destroy(kin_chunk_worker **worker);
+
+/* Writes the chunk's part: of codes where an encoder is given, else of vectors. Ticks between
+ * pictures. KIN_IO where the part cannot be written or the decoder is gone. */
+KIN_MUST_USE kin_status kin_chunk_worker_run(kin_chunk_worker *worker, uint64_t chunk,
+                                             const kin_encoder *encoder, kin_error *error);
+
+const kin_work_times *kin_chunk_worker_times(const kin_chunk_worker *worker);
+
+#endif

@@ -1,0 +1,167 @@
+#include "worker/index/sampling.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/memory.h"
+#include "worker/index/part_file.h"
+#include "worker/train/train.h"
+
+/* As in Gong and Lazebnik, CVPR 2011. */
+#define ITQ_ITERATIONS 50
+/* Planes and thresholds of the widest code of the longest vector are 8 MB. */
+#define ENCODER_BYTES_MAX (64u << 20)
+
+void kin_sampling_choose(uint8_t *sampled, uint64_t chunk_count, uint32_t chunk_pictures,
+                         uint64_t pictures)
+{
+    uint64_t wanted = (pictures + chunk_pictures - 1) / chunk_pictures;
+    if (wanted > chunk_count) wanted = chunk_count;
+    memset(sampled, 0, chunk_count);
+    for (uint64_t i = 0; i < wanted; i++) /* both factors are below 2^32 */
+        sampled[i * chunk_count / wanted] = 1;
+}
+
+/* first [chunk_count + 1]: how many vectors the sample has before each chunk. */
+static void count_vectors(kin_build_state *build, uint64_t *first)
+{
+    const kin_building *building = &build->building;
+    memset(first, 0, (building->chunk_count + 1) * sizeof *first);
+    for (uint64_t c = 0; c < building->chunk_count; c++) {
+        if (!build->sampled[c] || !kin_build_owns_chunk(build, c)) continue;
+        kin_part_file file;
+        kin_error error;
+        if (kin_part_file_open(&file, building, c, &error) != KIN_OK)
+            kin_comm_fail(build->comm, &error);
+        first[c + 1] = file.part.indexed;
+        kin_part_file_close(&file);
+        kin_comm_tick(build->comm);
+    }
+    kin_comm_sum(build->comm, first, building->chunk_count + 1);
+    for (uint64_t c = 0; c < building->chunk_count; c++)
+        first[c + 1] += first[c];
+}
+
+/* Copies the vectors [from, until) of the sample, in its order. */
+static void load_vectors(kin_build_state *build, const uint64_t *first, uint64_t from,
+                         uint64_t until, float *vectors)
+{
+    uint32_t dimensions = kin_features_dimensions(build->features);
+    for (uint64_t c = 0; c < build->building.chunk_count; c++) {
+        if (first[c + 1] <= from || first[c] >= until || first[c] == first[c + 1]) continue;
+        kin_part_file file;
+        kin_error error;
+        if (kin_part_file_open(&file, &build->building, c, &error) != KIN_OK)
+            kin_comm_fail(build->comm, &error);
+        uint64_t start = first[c] > from ? first[c] : from;
+        uint64_t end = first[c + 1] < until ? first[c + 1] : until;
+        for (uint64_t i = start; i < end; i++)
+            kin_part_vector(&file.part, (uint32_t)(i - first[c]),
+                            vectors + (i - from) * dimensions);
+        kin_part_file_close(&file);
+        kin_comm_tick(build->comm);
+    }
+}
+
+static kin_status sum_slices(void *user, const double *slice_sums, size_t count, double *total,
+                             kin_error *error)
+{
+    (void)error;
+    kin_build_state *build = user;
+    kin_comm_sum_slices(build->comm, KIN_TRAIN_SLICES, slice_sums, count, total);
+    return KIN_OK;
+}
+
+static kin_status broadcast(void *user, void *data, size_t bytes, kin_error *error)
+{
+    (void)error;
+    kin_build_state *build = user;
+    kin_comm_broadcast(build->comm, data, bytes);
+    return KIN_OK;
+}
+
+static void tick(void *user, double fraction)
+{
+    kin_build_state *build = user;
+    if (build->progress != NULL) kin_progress_fraction(build->progress, fraction);
+    kin_comm_tick(build->comm);
+}
+
+/* first: as count_vectors leaves it. */
+static void train(kin_build_state *build, const uint64_t *first, kin_buffer *file)
+{
+    int rank = kin_comm_rank(build->comm), ranks = kin_comm_ranks(build->comm);
+    uint64_t total = build->sampled_pictures;
+    kin_train_slice slices[KIN_TRAIN_SLICES];
+    float *vectors[KIN_TRAIN_SLICES] = {0};
+    size_t owned = 0;
+    for (uint64_t s = (uint64_t)rank; s < KIN_TRAIN_SLICES; s += (uint64_t)ranks) {
+        uint64_t from = total * s / KIN_TRAIN_SLICES, until = total * (s + 1) / KIN_TRAIN_SLICES;
+        size_t bytes = kin_features_dimensions(build->features) * sizeof(float);
+        vectors[owned] = kin_malloc((until - from) * bytes);
+        load_vectors(build, first, from, until, vectors[owned]);
+        slices[owned] = (kin_train_slice){.vectors = vectors[owned], .count = until - from};
+        owned++;
+    }
+    kin_train_context context = {.rank = rank,
+                                 .ranks = ranks,
+                                 .user = build,
+                                 .sum_slices = sum_slices,
+                                 .broadcast = broadcast,
+                                 .tick = tick};
+    kin_train_options options = {.method = build->options->hasher,
+                                 .bits = build->options->bits,
+                                 .seed = build->options->seed,
+                                 .iterations = ITQ_ITERATIONS,
+                                 .features = kin_features_name(build->features),
+                                 .decoder = kin_decoder_name(),
+                                 .dimensions = kin_features_dimensions(build->features)};
+    kin_error error;
+    if (kin_train(&context, &options, slices, file, &error) != KIN_OK)
+        kin_comm_fail_together(build->comm, &error);
+    for (size_t s = 0; s < owned; s++)
+        free(vectors[s]);
+}
+
+/* Rank 0 looks whether a run before this one has learned it. */
+static bool read_learned(kin_build_state *build, const char *path, kin_buffer *file)
+{
+    uint64_t bytes = 0;
+    if (kin_comm_rank(build->comm) == 0 &&
+        kin_file_read(path, ENCODER_BYTES_MAX, file, NULL) == KIN_OK &&
+        kin_encoder_open(&build->encoder, file->data, file->bytes, path, NULL) == KIN_OK) {
+        bytes = file->bytes;
+        kin_encoder_close(&build->encoder);
+    }
+    kin_comm_broadcast(build->comm, &bytes, sizeof bytes);
+    if (bytes == 0) {
+        kin_buffer_clear(file);
+        return false;
+    }
+    if (kin_comm_rank(build->comm) != 0) kin_buffer_reserve(file, bytes);
+    kin_comm_broadcast(build->comm, file->data, bytes);
+    file->bytes = bytes;
+    return true;
+}
+
+void kin_sampling_train(kin_build_state *build)
+{
+    char *path = kin_building_path(&build->building, KIN_ENCODER_FILE);
+    kin_buffer file = {0};
+    kin_error error;
+    bool root = kin_comm_rank(build->comm) == 0;
+    uint64_t *first = kin_calloc(build->building.chunk_count + 1, sizeof *first);
+    count_vectors(build, first);
+    build->sampled_pictures = first[build->building.chunk_count];
+    if (!read_learned(build, path, &file)) {
+        if (root) kin_progress_begin(build->progress, "learning the codes", 0, 0);
+        train(build, first, &file);
+        if (root && kin_file_write_atomic(path, file.data, file.bytes, &error) != KIN_OK)
+            kin_comm_fail(build->comm, &error);
+    }
+    if (kin_encoder_open(&build->encoder, file.data, file.bytes, path, &error) != KIN_OK)
+        kin_comm_fail_together(build->comm, &error);
+    kin_buffer_fini(&file);
+    free(first);
+    free(path);
+}

@@ -1,0 +1,17 @@
+/* The sample: whole chunks, spread evenly over the list, whose feature vectors are kept in their
+ * parts until the hasher has been learned from them. Nothing here depends on the number of ranks.
+ */
+#ifndef WORKER_INDEX_SAMPLING_H
+#define WORKER_INDEX_SAMPLING_H
+
+#include "worker/index/build_state.h"
+
+/* sampled [chunk_count]: marks the chunks that hold about `pictures` inputs, one at least. */
+void kin_sampling_choose(uint8_t *sampled, uint64_t chunk_count, uint32_t chunk_pictures,
+                         uint64_t pictures);
+
+/* All ranks together: learns the hasher from the sample's parts, or finds it learned already, and
+ * opens build->encoder. Ends the job where that fails. */
+void kin_sampling_train(kin_build_state *build);
+
+#endif

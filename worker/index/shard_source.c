@@ -1,0 +1,75 @@
+#include "worker/index/shard_source.h"
+
+#include <stdlib.h>
+
+#include "common/base/memory.h"
+#include "worker/index/part_file.h"
+
+/* Parts that are mapped at a time: neighbours by code are strangers by id, so that each row may be
+ * in another part. */
+#define PARTS_MAPPED 128
+
+typedef struct slot {
+    uint64_t chunk;
+    kin_part_file file; /* closed where the slot is empty */
+} slot;
+
+struct kin_shard_source {
+    kin_build_state *build;
+    const uint64_t *ids;
+    slot slots[PARTS_MAPPED];
+};
+
+kin_shard_source *kin_shard_source_new(kin_build_state *build, const uint64_t *ids)
+{
+    kin_shard_source *source = kin_calloc(1, sizeof *source);
+    source->build = build;
+    source->ids = ids;
+    return source;
+}
+
+void kin_shard_source_destroy(kin_shard_source **source)
+{
+    if (*source == NULL) return;
+    for (int i = 0; i < PARTS_MAPPED; i++)
+        kin_part_file_close(&(*source)->slots[i].file);
+    free(*source);
+    *source = NULL;
+}
+
+kin_status kin_shard_source_key(void *user, uint64_t row, const char **key, uint32_t *bytes,
+                                kin_error *error)
+{
+    (void)error;
+    const kin_shard_source *source = user;
+    kin_list_row listed = kin_list_get(&source->build->building.list, source->ids[row]);
+    *key = listed.key;
+    *bytes = listed.key_bytes;
+    return KIN_OK;
+}
+
+kin_status kin_shard_source_thumbnail(void *user, uint64_t row, const uint8_t **data,
+                                      uint32_t *bytes, kin_error *error)
+{
+    kin_shard_source *source = user;
+    const kin_building *building = &source->build->building;
+    uint64_t id = source->ids[row], chunk = id / building->chunk_pictures;
+    slot *s = &source->slots[chunk % PARTS_MAPPED];
+    if (s->file.path == NULL || s->chunk != chunk) {
+        kin_part_file_close(&s->file);
+        kin_status status = kin_part_file_open(&s->file, building, chunk, error);
+        if (status != KIN_OK) return status;
+        s->chunk = chunk;
+    }
+    kin_part_row part =
+        kin_part_get(&s->file.part, (uint32_t)(id - kin_building_chunk_first(building, chunk)));
+    *data = part.thumbnail;
+    *bytes = part.thumbnail_bytes;
+    return kin_part_check_thumbnail(&s->file.part, &part, s->file.path, error);
+}
+
+void kin_shard_source_tick(void *user)
+{
+    const kin_shard_source *source = user;
+    kin_comm_tick(source->build->comm);
+}

@@ -1,0 +1,23 @@
+/* Where the keys and thumbnails of a shard's rows come from: the list, and the parts, of which a
+ * bounded number is mapped at a time. */
+#ifndef WORKER_INDEX_SHARD_SOURCE_H
+#define WORKER_INDEX_SHARD_SOURCE_H
+
+#include <stdint.h>
+
+#include "worker/index/build_state.h"
+
+typedef struct kin_shard_source kin_shard_source;
+
+/* ids: of the shard's rows; borrowed. */
+kin_shard_source *kin_shard_source_new(kin_build_state *build, const uint64_t *ids);
+void kin_shard_source_destroy(kin_shard_source **source);
+
+/* As kin_shard_rows wants them; user is the source. */
+kin_status kin_shard_source_key(void *user, uint64_t row, const char **key, uint32_t *bytes,
+                                kin_error *error);
+kin_status kin_shard_source_thumbnail(void *user, uint64_t row, const uint8_t **data,
+                                      uint32_t *bytes, kin_error *error);
+void kin_shard_source_tick(void *user);
+
+#endif

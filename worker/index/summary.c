@@ -1,0 +1,148 @@
+#include "worker/index/summary.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/log.h"
+#include "common/base/memory.h"
+#include "common/base/text.h"
+#include "worker/train/train.h"
+
+/* Programs, libraries, MPI's own buffers: measured 60 to 90 MB on Debian 12. */
+#define BASE_BYTES ((uint64_t)128 << 20)
+/* Buffers of an exchange: two of 16 MB, and MPI's copies. */
+#define EXCHANGE_BYTES ((uint64_t)64 << 20)
+
+uint64_t kin_summary_memory_bound(const kin_build_state *build)
+{
+    uint64_t ranks = (uint64_t)kin_comm_ranks(build->comm);
+    uint64_t dimensions = kin_features_dimensions(build->features);
+    uint64_t inputs = build->building.list.count, bits = build->options->bits;
+    uint64_t chunk = build->building.chunk_pictures;
+    uint64_t row_bytes = bits / 8 + sizeof(uint64_t);
+    uint64_t shards = build->options->shards > 0 ? build->options->shards : KIN_SHARDS_DEFAULT;
+    uint64_t sample = build->options->sample_pictures + chunk;
+    if (sample > inputs) sample = inputs;
+    uint64_t slices = ranks < KIN_TRAIN_SLICES ? (KIN_TRAIN_SLICES + ranks - 1) / ranks : 1;
+    /* Learning: vectors of this rank's slices and their projections, and for every slice a matrix
+     * of moments, with room for LAPACK. */
+    uint64_t learn = sample * slices / KIN_TRAIN_SLICES * (dimensions * 4 + bits * 8) +
+                     (slices + 4) * dimensions * dimensions * sizeof(double);
+    /* Making parts: the picture that is shared with the decoder, and one chunk. */
+    uint64_t make = KIN_PICTURE_BYTES_MAX + chunk * (dimensions * 4 + 3 * 16384);
+    /* Exchange: own rows twice while they are sorted, one shard three times. */
+    uint64_t own = inputs / ranks + chunk;
+    uint64_t exchange =
+        2 * own * row_bytes + 3 * (inputs / shards + 1) * row_bytes + EXCHANGE_BYTES;
+    return BASE_BYTES + make + (learn > exchange ? learn : exchange);
+}
+
+void kin_summary_rejected(uint64_t inputs, const uint64_t rejected[KIN_REASON_COUNT])
+{
+    uint64_t sum = 0;
+    kin_buffer line = {0};
+    char count[32], all[32];
+    for (int reason = 1; reason < KIN_REASON_COUNT; reason++) {
+        if (rejected[reason] == 0) continue;
+        kin_buffer_printf(&line, "%s %s %s", sum == 0 ? ":" : ",",
+                          kin_reason_word((kin_reason)reason),
+                          kin_text_count(rejected[reason], count));
+        sum += rejected[reason];
+    }
+    kin_buffer_append_byte(&line, 0);
+    kin_log(KIN_LOG_INFO, "%s of %s inputs rejected%s", kin_text_count(sum, count),
+            kin_text_count(inputs, all), (const char *)line.data);
+    kin_buffer_fini(&line);
+}
+
+/* The most memory that this process has had in use, files that are mapped not counted where the
+ * system tells them apart. */
+static uint64_t memory_used(void)
+{
+    uint64_t peak_kb = 0, file_kb = 0;
+    char line[256];
+    FILE *status = fopen("/proc/self/status", "re");
+    while (status != NULL && fgets(line, sizeof line, status) != NULL) {
+        unsigned long long kb;
+        if (sscanf(line, "VmHWM: %llu", &kb) == 1) peak_kb = kb;
+        if (sscanf(line, "RssFile: %llu", &kb) == 1) file_kb = kb;
+    }
+    if (status != NULL) fclose(status);
+    return (peak_kb > file_kb ? peak_kb - file_kb : peak_kb) * 1024;
+}
+
+static void print_stages(const kin_work_times *sum, double rank_seconds)
+{
+    const struct {
+        const char *name;
+        uint64_t ns;
+    } stages[] = {
+        {"read", sum->read_ns}, {"decode", sum->decode_ns}, {"features", sum->features_ns},
+        {"hash", sum->hash_ns}, {"write", sum->write_ns},
+    };
+    double rest = rank_seconds;
+    kin_buffer line = {0};
+    for (size_t i = 0; i <= sizeof stages / sizeof *stages; i++) {
+        bool last = i == sizeof stages / sizeof *stages;
+        double seconds = last ? rest : (double)stages[i].ns / 1e9;
+        rest -= seconds;
+        kin_buffer_printf(&line, "%s%s %.1f s (%.1f %%)", i == 0 ? "" : ", ",
+                          last ? "rest" : stages[i].name, seconds,
+                          rank_seconds > 0 ? 100 * seconds / rank_seconds : 0);
+    }
+    kin_buffer_append_byte(&line, 0);
+    kin_log(KIN_LOG_INFO, "stages, over all ranks: %s", (const char *)line.data);
+    kin_buffer_fini(&line);
+}
+
+static void print_ranks(const uint64_t *pictures, const uint64_t *memory, int ranks)
+{
+    uint64_t sum = 0, most = 0, least = UINT64_MAX, memory_most = 0;
+    char a[32], b[32], c[32];
+    for (int r = 0; r < ranks; r++) {
+        sum += pictures[r];
+        if (pictures[r] > most) most = pictures[r];
+        if (pictures[r] < least) least = pictures[r];
+        if (memory[r] > memory_most) memory_most = memory[r];
+    }
+    kin_log(KIN_LOG_INFO,
+            "ranks: %d; pictures a rank %s to %s, the busiest %.2f x the mean; memory at most %s "
+            "a rank",
+            ranks, kin_text_count(least, a), kin_text_count(most, b),
+            sum > 0 ? (double)most * ranks / (double)sum : 1.0, kin_text_bytes(memory_most, c));
+}
+
+static void print_generation(const kin_build_state *build, const kin_manifest *manifest,
+                             uint64_t done, double seconds)
+{
+    char a[32], b[32], c[32];
+    uint64_t bytes = 0;
+    for (uint32_t s = 0; s < manifest->shard_count; s++)
+        bytes += manifest->shards[s].bytes;
+    kin_summary_rejected(manifest->inputs, manifest->rejected);
+    kin_log(KIN_LOG_INFO, "%s pictures indexed, %s read; %u shards of %s in all",
+            kin_text_count(manifest->indexed, a), kin_text_bytes(manifest->picture_bytes, b),
+            (unsigned)manifest->shard_count, kin_text_bytes(bytes, c));
+    kin_log(KIN_LOG_INFO, "%s: %s/%s is the current generation; %.0f inputs a second",
+            kin_text_duration(seconds, a), build->options->index_path, build->building.generation,
+            seconds > 0 ? (double)done / seconds : 0);
+}
+
+void kin_summary_print(kin_build_state *build, const kin_manifest *manifest, double seconds)
+{
+    int ranks = kin_comm_ranks(build->comm);
+    kin_work_times sum = *kin_chunk_worker_times(build->worker);
+    uint64_t *pictures = kin_calloc((size_t)ranks, sizeof *pictures);
+    uint64_t *memory = kin_calloc((size_t)ranks, sizeof *memory);
+    kin_comm_gather(build->comm, sum.pictures, pictures);
+    kin_comm_gather(build->comm, memory_used(), memory);
+    kin_comm_sum(build->comm, (uint64_t *)&sum, sizeof sum / sizeof(uint64_t));
+    if (kin_comm_rank(build->comm) == 0) {
+        print_stages(&sum, seconds * ranks);
+        print_ranks(pictures, memory, ranks);
+        print_generation(build, manifest, sum.pictures, seconds);
+    }
+    free(memory);
+    free(pictures);
+}
