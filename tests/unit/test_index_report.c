@@ -100,7 +100,7 @@ static void test_json(void **state)
         "\"inputs\": 105, \"indexed\": 100, \"rejected\": 5, ",
         "\"rejected_by_reason\": {\"empty\": 2, \"corrupt\": 3}",
         "\"decoder\": \"a \\\"decoder\\\"\"",
-        "{\"file\": \"shard-0001.kin\", \"first\": \"8000000000000000\", "
+        "{\"file\": \"shard-0001.kin\", \"first\": \"8000000000000000\", ",
         "\"last\": \"ffffffffffffffff\", \"count\": 40, \"bytes\": 500}]",
         "\"entropy_bits\": 6.000, \"dead_bits\": 2, \"ones\": [100, 0, 50, ",
         "{\"a\": 3, \"b\": 17, \"phi\": -0.7500}]}}\n"};
