@@ -124,17 +124,17 @@ static char *title_of(const char *target)
     return kin_strdup(kin_sheet_caption(realpath(target, path) != NULL ? path : target));
 }
 
-/* "6,894 pictures · 64 bits · subtitle"; an endpoint does not say how many pictures it has. */
+/* "6,894 pictures · 64 bits · subtitle". Every picture is within `bits` of any code. */
 static char *figures_of(const kin_ask *ask, const char *subtitle)
 {
-    kin_manifest manifest = {0};
+    kin_question question = {.k = 1, .within = (int32_t)ask->bits};
+    kin_answer answer = {0};
     char count[32];
-    if (is_endpoint(ask->target) ||
-        kin_generation_manifest(ask->target, NULL, &manifest, NULL, NULL) != KIN_OK)
-        return kin_sprintf("%u bits \xc2\xb7 %s", ask->bits, subtitle);
-    char *text = kin_sprintf("%s pictures \xc2\xb7 %u bits \xc2\xb7 %s",
-                             kin_text_count(manifest.indexed, count), ask->bits, subtitle);
-    kin_manifest_fini(&manifest);
+    char *text = kin_client_search(ask->client, &question, &answer, NULL) == KIN_OK
+                     ? kin_sprintf("%s pictures \xc2\xb7 %u bits \xc2\xb7 %s",
+                                   kin_text_count(answer.total_within, count), ask->bits, subtitle)
+                     : kin_sprintf("%u bits \xc2\xb7 %s", ask->bits, subtitle);
+    kin_answer_fini(&answer);
     return text;
 }
 
