@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "common/base/file.h"
 #include "common/base/memory.h"
@@ -70,6 +71,7 @@ static kin_status verify_shard(generation *of, uint32_t s, kin_error *error)
     const kin_manifest_shard *row = &of->manifest.shards[s];
     char *path = kin_path_join(of->folder, row->file);
     kin_code first, last;
+    struct stat file;
     kin_status status = kin_shard_reader_open(&of->shards[s], path, error);
     if (status == KIN_OK) status = kin_shard_reader_verify(of->shards[s], error);
     if (status == KIN_OK) {
@@ -77,10 +79,12 @@ static kin_status verify_shard(generation *of, uint32_t s, kin_error *error)
         if (kin_shard_reader_number(of->shards[s]) != s ||
             kin_shard_reader_bits(of->shards[s]) != of->manifest.bits ||
             kin_shard_reader_count(of->shards[s]) != row->count ||
-            kin_code_compare(&first, &row->first) != 0 || kin_code_compare(&last, &row->last) != 0)
+            kin_code_compare(&first, &row->first) != 0 ||
+            kin_code_compare(&last, &row->last) != 0 || stat(path, &file) != 0 ||
+            (uint64_t)file.st_size != row->bytes)
             status = kin_fail(error, KIN_MISMATCH,
-                              "%s is not the shard that the manifest names (number, width, count "
-                              "or range)",
+                              "%s is not the shard that the manifest names (number, width, count, "
+                              "range or size)",
                               path);
     }
     if (status != KIN_OK) kin_shard_reader_close(&of->shards[s]);

@@ -82,23 +82,6 @@ kin_status kin_verify_health(const kin_manifest *manifest, kin_shard_reader *con
     return KIN_OK;
 }
 
-/* Every picture as a hit of the query, in order: hits [indexed]. */
-static void brute_force(const kin_manifest *manifest, kin_shard_reader *const *shards,
-                        const kin_code *query, kin_hit *hits)
-{
-    uint64_t count = 0;
-    kin_code code;
-    for (uint32_t s = 0; s < manifest->shard_count; s++)
-        for (uint64_t row = 0; row < kin_shard_reader_count(shards[s]); row++) {
-            code_at(shards[s], row, &code);
-            hits[count++] = (kin_hit){.id = kin_shard_reader_ids(shards[s])[row],
-                                      .distance = kin_code_distance(query, &code),
-                                      .shard = s,
-                                      .row = row};
-        }
-    kin_hits_sort(hits, count);
-}
-
 static uint32_t scan(const kin_manifest *manifest, kin_shard_reader *const *shards,
                      const kin_code *code, kin_hit hits[SEARCH_K])
 {
@@ -135,26 +118,57 @@ static kin_code random_query(const kin_manifest *manifest, kin_shard_reader *con
     return code;
 }
 
+/* How many pictures there are up to last in the order of the query's hits: every distance is
+ * computed, none is skipped. */
+static uint64_t count_up_to(const kin_manifest *manifest, kin_shard_reader *const *shards,
+                            const kin_code *query, const kin_hit *last)
+{
+    uint64_t count = 0;
+    kin_code code;
+    for (uint32_t s = 0; s < manifest->shard_count; s++)
+        for (uint64_t row = 0; row < kin_shard_reader_count(shards[s]); row++) {
+            code_at(shards[s], row, &code);
+            kin_hit hit = {.id = kin_shard_reader_ids(shards[s])[row],
+                           .distance = kin_code_distance(query, &code)};
+            count += !kin_hit_before(last, &hit);
+        }
+    return count;
+}
+
+/* Whether hits [count] are the first ones there are: each is what its row says, they ascend, and no
+ * other picture comes before the last of them. */
+static bool is_answer(const kin_manifest *manifest, kin_shard_reader *const *shards,
+                      const kin_code *query, const kin_hit *hits, uint32_t count)
+{
+    if (count != (manifest->indexed < SEARCH_K ? manifest->indexed : SEARCH_K)) return false;
+    for (uint32_t i = 0; i < count; i++) {
+        const kin_hit *hit = &hits[i];
+        kin_code code;
+        if (hit->shard >= manifest->shard_count ||
+            hit->row >= kin_shard_reader_count(shards[hit->shard]) ||
+            hit->id != kin_shard_reader_ids(shards[hit->shard])[hit->row])
+            return false;
+        code_at(shards[hit->shard], hit->row, &code);
+        if (hit->distance != kin_code_distance(query, &code)) return false;
+        if (i > 0 && !kin_hit_before(&hits[i - 1], hit)) return false;
+    }
+    return count_up_to(manifest, shards, query, &hits[count - 1]) == count;
+}
+
 kin_status kin_verify_searches(const kin_manifest *manifest, kin_shard_reader *const *shards,
                                uint32_t searches, kin_error *error)
 {
     kin_random random = {.state = SEARCH_SEED};
-    kin_hit *wanted = kin_calloc((size_t)manifest->indexed, sizeof *wanted), got[SEARCH_K];
-    kin_status status = KIN_OK;
-    for (uint32_t i = 0; status == KIN_OK && i < searches && manifest->indexed > 0; i++) {
-        kin_code query = random_query(manifest, shards, &random);
-        brute_force(manifest, shards, &query, wanted);
-        uint32_t count = scan(manifest, shards, &query, got);
-        bool equal = count == (manifest->indexed < SEARCH_K ? manifest->indexed : SEARCH_K);
-        for (uint32_t j = 0; equal && j < count; j++)
-            equal = got[j].id == wanted[j].id && got[j].distance == wanted[j].distance;
+    for (uint32_t i = 0; i < searches && manifest->indexed > 0; i++) {
+        kin_hit hits[SEARCH_K];
         char text[KIN_CODE_TEXT_BYTES];
-        if (!equal)
-            status = kin_fail(error, KIN_CORRUPT,
-                              "the search for %s differs from a brute force (a bug in Kindred, or "
-                              "broken hardware; please report it)",
-                              kin_code_text(&query, manifest->bits, text));
+        kin_code query = random_query(manifest, shards, &random);
+        uint32_t count = scan(manifest, shards, &query, hits);
+        if (!is_answer(manifest, shards, &query, hits, count))
+            return kin_fail(error, KIN_CORRUPT,
+                            "the search for %s differs from a brute force (a bug in Kindred, or "
+                            "broken hardware; please report it)",
+                            kin_code_text(&query, manifest->bits, text));
     }
-    free(wanted);
-    return status;
+    return KIN_OK;
 }

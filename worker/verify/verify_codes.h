@@ -20,7 +20,7 @@ KIN_MUST_USE kin_status kin_verify_health(const kin_manifest *manifest,
                                           kin_shard_reader *const *shards, kin_error *error);
 
 /* `searches` queries near stored codes (fixed seed), through the kernels of this machine, against a
- * loop that computes every distance and sorts all of them. */
+ * loop that computes every distance and counts what comes before the last hit. */
 KIN_MUST_USE kin_status kin_verify_searches(const kin_manifest *manifest,
                                             kin_shard_reader *const *shards, uint32_t searches,
                                             kin_error *error);

@@ -27,7 +27,7 @@ static const struct {
 static void print_sections(const kin_container *container, const char *what)
 {
     char text[32], offset[32];
-    printf("%s, version %u, %s bytes, %s blocks of %u kB with a checksum each\n", what,
+    printf("%s, version %u, %s bytes, %s blocks of %d kB with a checksum each\n", what,
            container->version, kin_text_count(container->bytes, text),
            kin_text_count(container->block_count, offset), KIN_CONTAINER_BLOCK_BYTES / 1024);
     for (uint32_t i = 0; i < container->section_count; i++)
