@@ -82,10 +82,10 @@ static void append_histogram(kin_buffer *out, const kin_manifest *manifest)
     }
     kin_buffer_append_string(out, "  share of ones    bits (near 50 % is good)\n");
     for (unsigned b = 0; b < HISTOGRAM_BINS; b++) {
-        kin_buffer_printf(out, "    %3u - %3u %%  %5u  ", b * 10, b * 10 + 10, bin[b]);
-        for (unsigned i = 0; i < (bin[b] * BAR_WIDTH + largest - 1) / largest; i++)
-            kin_buffer_append_byte(out, '#');
-        kin_buffer_append_byte(out, '\n');
+        char bar[BAR_WIDTH + 1] = "";
+        memset(bar, '#', (bin[b] * BAR_WIDTH + largest - 1) / largest);
+        kin_buffer_printf(out, "    %3u - %3u %%  %5u%s%s\n", b * 10, b * 10 + 10, bin[b],
+                          bin[b] > 0 ? "  " : "", bar);
     }
 }
 
@@ -131,8 +131,8 @@ void kin_index_report_append(kin_buffer *out, const char *index, const char *gen
     kin_buffer_printf(
         out, "  learned from    %s pictures, seed %" PRIu64 "\n  decoder         %s\n",
         kin_text_count(manifest->training_pictures, count), manifest->seed, manifest->decoder);
-    kin_buffer_printf(out, "\n%u shards, the largest %.2f times the mean\n", manifest->shard_count,
-                      figures.balance);
+    kin_buffer_printf(out, "\n%u shard%s, the largest %.2f times the mean\n", manifest->shard_count,
+                      manifest->shard_count == 1 ? "" : "s", figures.balance);
     append_shards(out, manifest);
     if (manifest->indexed > 0) append_health(out, manifest, &figures);
 }
