@@ -162,6 +162,27 @@ static void announce(kin_build_state *build)
             kin_text_bytes(kin_summary_memory_bound(build), memory));
 }
 
+/* Reads the sample. Where it holds no picture at all, it is made twice as large, which keeps the
+ * chunks that it had, until it holds one or is all there is. */
+static void read_sample(kin_build_state *build)
+{
+    const kin_building *building = &build->building;
+    uint64_t pictures = build->options->sample_pictures;
+    for (;;) {
+        kin_sampling_choose(build->sampled, building->chunk_count, building->chunk_pictures,
+                            pictures);
+        find_done_chunks(build);
+        if (pictures == build->options->sample_pictures) {
+            build->inputs_before = inputs_done(build);
+            if (build->progress != NULL) announce(build);
+        }
+        make_parts(build, true);
+        kin_sampling_count(build);
+        if (build->sampled_pictures > 0 || pictures >= building->list.count) return;
+        pictures *= 2;
+    }
+}
+
 static void run_stages(kin_build_state *build)
 {
     int64_t start_ms = kin_clock_ms();
@@ -169,16 +190,14 @@ static void run_stages(kin_build_state *build)
     kin_manifest manifest = {0};
     build->sampled = kin_calloc(building->chunk_count, 1);
     build->done = kin_calloc(building->chunk_count, 1);
-    kin_sampling_choose(build->sampled, building->chunk_count, building->chunk_pictures,
-                        build->options->sample_pictures);
-    find_done_chunks(build);
-    build->inputs_before = inputs_done(build);
-    if (build->progress != NULL) announce(build);
+    build->sample_first = kin_calloc(building->chunk_count + 1, sizeof *build->sample_first);
     build->worker = kin_chunk_worker_new(building, build->decoder, build->features,
                                          build->options->thumbnail_side, build->comm);
-    make_parts(build, true);
-    kin_sampling_train(build);
-    make_parts(build, false);
+    read_sample(build);
+    if (build->sampled_pictures > 0) { /* else there is no picture, which publishing refuses */
+        kin_sampling_train(build);
+        make_parts(build, false);
+    }
     if (build->progress != NULL)
         kin_progress_begin(build->progress, "writing the generation", 0, 0);
     kin_publish_generation(build, &manifest);
@@ -231,6 +250,7 @@ int kin_build_run(const kin_build_options *options)
     kin_encoder_close(&build.encoder);
     kin_building_close(&build.building);
     free(build.sampled);
+    free(build.sample_first);
     free(build.done);
     kin_comm_close(&build.comm);
     kin_decoder_close(&build.decoder);

@@ -23,7 +23,8 @@ typedef struct kin_build_state {
     uint8_t *done;             /* [chunk_count]: 1 for the chunks whose part is there */
     kin_progress *progress;    /* rank 0; NULL elsewhere */
     uint64_t inputs_before;    /* of the chunks that were done when this run began */
-    uint64_t sampled_pictures; /* vectors that the hasher was learned from */
+    uint64_t *sample_first;    /* [chunk_count + 1]: vectors of the sample before each chunk */
+    uint64_t sampled_pictures; /* vectors of the sample */
 } kin_build_state;
 
 /* The rank whose turn a chunk is in the stages that give none out. */

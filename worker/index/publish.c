@@ -145,15 +145,20 @@ static void prepare(kin_build_state *build, const kin_collected *collected, cons
     build_ledger(build, collected, ledger);
 }
 
+/* There is nothing to go on with: the next run may look at the sources anew. */
 static void refuse_empty(kin_build_state *build, const kin_collected *collected)
 {
     kin_error error;
-    if (kin_comm_rank(build->comm) == 0)
-        kin_summary_rejected(build->building.list.count, collected->rejected);
+    uint64_t inputs = build->building.list.count;
+    kin_comm_barrier(build->comm); /* nobody reads parts any more */
+    if (kin_comm_rank(build->comm) == 0) {
+        kin_summary_rejected(inputs, collected->rejected);
+        root_check(build, kin_building_remove(&build->building, &error), &error);
+    }
     (void)kin_fail(&error, KIN_BAD_INPUT,
-                   "none of the %llu inputs is a picture that can be indexed, so there is no "
-                   "index; look at the reasons above, then build with other sources or --restart",
-                   (unsigned long long)build->building.list.count);
+                   "none of the %llu inputs is a picture that can be indexed, so there is no new "
+                   "index; name other sources",
+                   (unsigned long long)inputs);
     kin_comm_fail_together(build->comm, &error);
 }
 

@@ -22,10 +22,10 @@ void kin_sampling_choose(uint8_t *sampled, uint64_t chunk_count, uint32_t chunk_
         sampled[i * chunk_count / wanted] = 1;
 }
 
-/* first [chunk_count + 1]: how many vectors the sample has before each chunk. */
-static void count_vectors(kin_build_state *build, uint64_t *first)
+void kin_sampling_count(kin_build_state *build)
 {
     const kin_building *building = &build->building;
+    uint64_t *first = build->sample_first;
     memset(first, 0, (building->chunk_count + 1) * sizeof *first);
     for (uint64_t c = 0; c < building->chunk_count; c++) {
         if (!build->sampled[c] || !kin_build_owns_chunk(build, c)) continue;
@@ -40,12 +40,13 @@ static void count_vectors(kin_build_state *build, uint64_t *first)
     kin_comm_sum(build->comm, first, building->chunk_count + 1);
     for (uint64_t c = 0; c < building->chunk_count; c++)
         first[c + 1] += first[c];
+    build->sampled_pictures = first[building->chunk_count];
 }
 
 /* Copies the vectors [from, until) of the sample, in its order. */
-static void load_vectors(kin_build_state *build, const uint64_t *first, uint64_t from,
-                         uint64_t until, float *vectors)
+static void load_vectors(kin_build_state *build, uint64_t from, uint64_t until, float *vectors)
 {
+    const uint64_t *first = build->sample_first;
     uint32_t dimensions = kin_features_dimensions(build->features);
     for (uint64_t c = 0; c < build->building.chunk_count; c++) {
         if (first[c + 1] <= from || first[c] >= until || first[c] == first[c + 1]) continue;
@@ -87,8 +88,7 @@ static void tick(void *user, double fraction)
     kin_comm_tick(build->comm);
 }
 
-/* first: as count_vectors leaves it. */
-static void train(kin_build_state *build, const uint64_t *first, kin_buffer *file)
+static void train(kin_build_state *build, kin_buffer *file)
 {
     int rank = kin_comm_rank(build->comm), ranks = kin_comm_ranks(build->comm);
     uint64_t total = build->sampled_pictures;
@@ -99,7 +99,7 @@ static void train(kin_build_state *build, const uint64_t *first, kin_buffer *fil
         uint64_t from = total * s / KIN_TRAIN_SLICES, until = total * (s + 1) / KIN_TRAIN_SLICES;
         size_t bytes = kin_features_dimensions(build->features) * sizeof(float);
         vectors[owned] = kin_malloc((until - from) * bytes);
-        load_vectors(build, first, from, until, vectors[owned]);
+        load_vectors(build, from, until, vectors[owned]);
         slices[owned] = (kin_train_slice){.vectors = vectors[owned], .count = until - from};
         owned++;
     }
@@ -150,18 +150,14 @@ void kin_sampling_train(kin_build_state *build)
     kin_buffer file = {0};
     kin_error error;
     bool root = kin_comm_rank(build->comm) == 0;
-    uint64_t *first = kin_calloc(build->building.chunk_count + 1, sizeof *first);
-    count_vectors(build, first);
-    build->sampled_pictures = first[build->building.chunk_count];
     if (!read_learned(build, path, &file)) {
         if (root) kin_progress_begin(build->progress, "learning the codes", 0, 0);
-        train(build, first, &file);
+        train(build, &file);
         if (root && kin_file_write_atomic(path, file.data, file.bytes, &error) != KIN_OK)
             kin_comm_fail(build->comm, &error);
     }
     if (kin_encoder_open(&build->encoder, file.data, file.bytes, path, &error) != KIN_OK)
         kin_comm_fail_together(build->comm, &error);
     kin_buffer_fini(&file);
-    free(first);
     free(path);
 }

@@ -10,6 +10,10 @@
 void kin_sampling_choose(uint8_t *sampled, uint64_t chunk_count, uint32_t chunk_pictures,
                          uint64_t pictures);
 
+/* All ranks together, once the sample's parts are there: how many vectors they hold, into
+ * build->sample_first and sampled_pictures. */
+void kin_sampling_count(kin_build_state *build);
+
 /* All ranks together: learns the hasher from the sample's parts, or finds it learned already, and
  * opens build->encoder. Ends the job where that fails. */
 void kin_sampling_train(kin_build_state *build);
