@@ -88,8 +88,10 @@ kin_status kin_walk(const void *data, size_t bytes, kin_error *error)
         head next;
         if (left == 0) return kin_fail(error, KIN_CORRUPT, "the message ends before its end");
         if (!read_head(at, left, &next))
-            return kin_fail(error, KIN_CORRUPT, "the message has the byte 0x%02x at %zu, where no "
-                            "object of msgpack may start or is cut off", at[0], bytes - left);
+            return kin_fail(error, KIN_CORRUPT,
+                            "the message has the byte 0x%02x at %zu, where no "
+                            "object of msgpack may start or is cut off",
+                            at[0], bytes - left);
         left -= next.bytes;
         at += next.bytes;
         if (next.payload > left || next.objects > left)
