@@ -16,8 +16,6 @@ enum { TAG_BEAT = 1, TAG_ASK, TAG_GIVE, TAG_SLICE };
 
 /* Numbers of one call: counts of MPI are int, and a piece of 8 MB is large enough to be fast. */
 #define PIECE_COUNT ((size_t)1 << 20)
-/* A rank that did not listen for this long cannot say that the others were silent. */
-#define DEAF_MS 5000
 #define NO_ITEM UINT64_MAX
 
 typedef struct beat {
@@ -41,7 +39,7 @@ struct kin_comm {
     beat own;
     void (*watch)(void *user);
     void *watch_user;
-    int64_t ticked_ms, beat_ms;
+    int64_t ticked_ms, beat_ms, silence_ms;
     const uint64_t *items; /* rank 0: work to hand out */
     uint64_t item_count, item_next;
     uint64_t given; /* other ranks: the item that was asked for */
@@ -84,6 +82,8 @@ kin_comm *kin_comm_open(void)
         MPI_Allgather(&self, sizeof self, MPI_BYTE, comm->peers, sizeof self, MPI_BYTE,
                       comm->world);
     comm->ticked_ms = comm->beat_ms = kin_clock_ms();
+    comm->silence_ms = environment_number("KINDRED_SILENCE_MS");
+    if (comm->silence_ms <= 0) comm->silence_ms = KIN_COMM_SILENCE_MS;
     for (int r = 0; r < comm->ranks; r++) {
         comm->peers[r].heard_ms = comm->ticked_ms;
         comm->peers[r].sending = MPI_REQUEST_NULL;
@@ -184,7 +184,7 @@ static void look_for_silence(kin_comm *comm, int64_t now_ms)
 {
     for (int r = first_heard(comm); r <= last_heard(comm); r++) {
         const peer *p = &comm->peers[r];
-        if (now_ms - p->heard_ms < KIN_COMM_SILENCE_MS) continue;
+        if (now_ms - p->heard_ms < comm->silence_ms) continue;
         kin_log(KIN_LOG_ERROR,
                 "rank %d (host %s, pid %ld) has not shown any life for %lld s: it hangs or is "
                 "stopped; the job ends, and the same command goes on from here",
@@ -198,7 +198,9 @@ void kin_comm_tick(kin_comm *comm)
     if (kin_stop_requested()) comm->own.stop = 1;
     if (comm->ranks > 1) {
         int64_t now_ms = kin_clock_ms();
-        for (int r = 0; r < comm->ranks && now_ms - comm->ticked_ms > DEAF_MS; r++)
+        /* Whoever did not listen for long cannot say that the others were silent. */
+        bool deaf = now_ms - comm->ticked_ms > comm->silence_ms / 4;
+        for (int r = 0; deaf && r < comm->ranks; r++)
             comm->peers[r].heard_ms = now_ms;
         comm->ticked_ms = now_ms;
         hear_beats(comm, now_ms);

@@ -14,7 +14,7 @@
 #include "common/base/status.h"
 
 /* Between two beats, and the silence after which a rank is given up. A minute less the time that
- * mpirun takes to end the others. */
+ * mpirun takes to end the others. KINDRED_SILENCE_MS in the environment overrides it, for tests. */
 #define KIN_COMM_BEAT_MS 1000
 #define KIN_COMM_SILENCE_MS 45000
 
