@@ -120,7 +120,8 @@ static kin_status list_all(lister *l, kin_reason *damage, kin_error *error)
         int result = archive_read_next_header(l->archive, &entry);
         l->options->tick(l->options->user);
         if (result == ARCHIVE_EOF) return KIN_OK;
-        if (result < ARCHIVE_WARN) {
+        /* A header that is damaged could be skipped (RETRY): what follows might be anything. */
+        if (result == ARCHIVE_RETRY || result < ARCHIVE_WARN) {
             *damage = damage_of(l->archive);
             return KIN_OK;
         }

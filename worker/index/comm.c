@@ -12,11 +12,14 @@
 #include "common/base/memory.h"
 #include "common/base/stop.h"
 
-enum { TAG_BEAT = 1, TAG_ASK, TAG_GIVE, TAG_SLICE };
+enum { TAG_BEAT = 1, TAG_FAILURE, TAG_ASK, TAG_GIVE, TAG_SLICE };
 
 /* Numbers of one call: counts of MPI are int, and a piece of 8 MB is large enough to be fast. */
 #define PIECE_COUNT ((size_t)1 << 20)
 #define NO_ITEM UINT64_MAX
+/* How long a rank that failed leaves it to rank 0 to say so, and a sentence's room. */
+#define FAILURE_WAIT_MS 5000
+#define FAILURE_BYTES 1024
 
 typedef struct beat {
     uint64_t done, rejected, stop;
@@ -107,13 +110,38 @@ _Noreturn static void end_job(kin_comm *comm)
     exit(1);
 }
 
+/* Rank 0 speaks for all, so that a full disk, which all ranks meet at once, is told once. */
 _Noreturn void kin_comm_fail(kin_comm *comm, const kin_error *error)
 {
+    char sentence[FAILURE_BYTES];
     if (comm->ranks > 1)
-        kin_log(KIN_LOG_ERROR, "rank %d on %s: %s", comm->rank, comm->peers[comm->rank].host,
-                error->text);
+        snprintf(sentence, sizeof sentence, "rank %d on %s: %s", comm->rank,
+                 comm->peers[comm->rank].host, error->text);
     else
-        kin_log(KIN_LOG_ERROR, "%s", error->text);
+        snprintf(sentence, sizeof sentence, "%s", error->text);
+    if (comm->rank != 0) {
+        MPI_Request request;
+        int64_t end_ms = kin_clock_ms() + FAILURE_WAIT_MS;
+        MPI_Isend(sentence, sizeof sentence, MPI_BYTE, 0, TAG_FAILURE, comm->life, &request);
+        while (kin_clock_ms() < end_ms) {
+            kin_comm_tick(comm);
+            kin_sleep_ms(10);
+        }
+    }
+    kin_log(KIN_LOG_ERROR, "%s", sentence);
+    end_job(comm);
+}
+
+static void hear_failure(kin_comm *comm)
+{
+    int there;
+    MPI_Status status;
+    char sentence[FAILURE_BYTES];
+    MPI_Iprobe(MPI_ANY_SOURCE, TAG_FAILURE, comm->life, &there, &status);
+    if (!there) return;
+    MPI_Recv(sentence, sizeof sentence, MPI_BYTE, status.MPI_SOURCE, TAG_FAILURE, comm->life,
+             MPI_STATUS_IGNORE);
+    kin_log(KIN_LOG_ERROR, "%s", sentence);
     end_job(comm);
 }
 
@@ -204,7 +232,10 @@ void kin_comm_tick(kin_comm *comm)
             comm->peers[r].heard_ms = now_ms;
         comm->ticked_ms = now_ms;
         hear_beats(comm, now_ms);
-        if (comm->rank == 0) give_work(comm);
+        if (comm->rank == 0) {
+            hear_failure(comm);
+            give_work(comm);
+        }
         if (now_ms - comm->beat_ms >= KIN_COMM_BEAT_MS || (comm->own.stop && comm->rank != 0)) {
             send_beats(comm);
             look_for_silence(comm, now_ms);
