@@ -94,21 +94,33 @@ static void pad(kin_image *image, uint32_t width, uint32_t height)
     *image = padded;
 }
 
-void kin_raster_make_upright(const kin_image *picture, int orientation, const kin_raster_spec *spec,
+void kin_raster_make_upright(const kin_raster_source *source, const kin_raster_spec *spec,
                              kin_image *raster)
 {
     KIN_CHECK(spec->width >= 1 && spec->width <= KIN_RASTER_SIDE_MAX);
     KIN_CHECK(spec->height >= 1 && spec->height <= KIN_RASTER_SIDE_MAX);
-    bool swaps = kin_orientation_swaps_sides(orientation);
-    kin_resize_window upright = window_of(swaps ? picture->height : picture->width,
-                                          swaps ? picture->width : picture->height, spec);
-    kin_resize_window stored = stored_window(&upright, orientation);
-    kin_image_resize_window(picture, &stored, raster);
-    kin_image_orient(raster, orientation);
+    bool swaps = kin_orientation_swaps_sides(source->orientation);
+    kin_resize_window upright = window_of(swaps ? source->height : source->width,
+                                          swaps ? source->width : source->height, spec);
+    kin_resize_window stored = stored_window(&upright, source->orientation);
+    kin_image_resize_window(source->pixels, &stored, raster);
+    kin_image_orient(raster, source->orientation);
     if (spec->mode == KIN_RASTER_PAD) pad(raster, spec->width, spec->height);
 }
 
 void kin_raster_make(const kin_image *picture, const kin_raster_spec *spec, kin_image *raster)
 {
-    kin_raster_make_upright(picture, KIN_ORIENTATION_UPRIGHT, spec, raster);
+    kin_raster_make_upright(&(kin_raster_source){.pixels = picture,
+                                                 .width = picture->width,
+                                                 .height = picture->height,
+                                                 .orientation = KIN_ORIENTATION_UPRIGHT},
+                            spec, raster);
+}
+
+void kin_raster_full_size(uint32_t width, uint32_t height, const kin_raster_spec *spec,
+                          uint32_t *full_width, uint32_t *full_height)
+{
+    kin_resize_window window = window_of(width, height, spec);
+    *full_width = window.full_width;
+    *full_height = window.full_height;
 }

@@ -24,9 +24,20 @@ typedef struct kin_raster_spec {
 /* Makes the raster of a picture: new pixels in *raster. Antialiased (kin_image_resize). */
 void kin_raster_make(const kin_image *picture, const kin_raster_spec *spec, kin_image *raster);
 
-/* The same of a picture that is stored in an EXIF orientation (1..8): the raster is upright. Turns
- * the few pixels of the result, not those of the picture. */
-void kin_raster_make_upright(const kin_image *picture, int orientation, const kin_raster_spec *spec,
+/* A picture as a decoder gives it. */
+typedef struct kin_raster_source {
+    const kin_image *pixels; /* possibly reduced, as JPEG decoders can */
+    uint32_t width, height;  /* of the picture as stored */
+    int orientation;         /* EXIF, 1..8 */
+} kin_raster_source;
+
+/* The same of a decoded picture: the raster is upright, and its sides are those that the unreduced
+ * picture gives. Turns the few pixels of the result, not those of the picture. */
+void kin_raster_make_upright(const kin_raster_source *source, const kin_raster_spec *spec,
                              kin_image *raster);
+
+/* What the whole upright picture of width x height is resized to, before CROP cuts it. */
+void kin_raster_full_size(uint32_t width, uint32_t height, const kin_raster_spec *spec,
+                          uint32_t *full_width, uint32_t *full_height);
 
 #endif
