@@ -95,8 +95,10 @@ def test_help():
             else f"kindred-{command}.1"
         with open(os.path.join(ROOT, "deploy/man", page), encoding="ascii") as manual:
             manual = manual.read()
+        if command == "index":
+            text = run("index", "build", "--help")[1].decode()
         missing = [option for option in re.findall(r"--([a-z][a-z-]+)", text)
-                   if f"Fl {option}" not in manual and f"\\-{option}" not in manual]
+                   if f"Fl {option}" not in manual and option != "help"]
         ok(not missing, f"the manual page {page} knows every option of {command}", missing)
     for page in sorted(os.listdir(os.path.join(ROOT, "deploy/man"))):
         lint = subprocess.run(["mandoc", "-T", "lint", "-W", "warning",
@@ -364,7 +366,7 @@ def test_partial(pictures):
     """A shard whose only worker is frozen: refused, or taken and marked."""
     endpoint = f"ipc://{WORK}/partial"
     server, said = serve(endpoint, "--workers", "2", "--replicas", "1")
-    if not ok(server.poll() is None, "serve with one replica", said):
+    if not ok(b"Ctrl-C" in said, "serve with one replica", said):
         return
     worker = processes_of_this_test()["kindred-worker"][0]
     os.kill(worker, signal.SIGSTOP)
