@@ -31,7 +31,7 @@ kin_progress *kin_progress_new(void)
 
 void kin_progress_clear(kin_progress *progress)
 {
-    if (progress->drawn) fputs("\r\033[K", stderr);
+    if (progress->drawn) fputs("\033[K", stderr);
     progress->drawn = false;
 }
 
@@ -88,7 +88,8 @@ static void draw(kin_progress *progress)
     kin_buffer line = {0};
     describe(progress, now_ms, &line);
     if (progress->terminal) {
-        fprintf(stderr, "\r%s\033[K", (const char *)line.data);
+        /* The cursor goes back, so that a line of somebody else begins at the margin. */
+        fprintf(stderr, "%s\033[K\r", (const char *)line.data);
         fflush(stderr);
         progress->drawn = true;
     } else {
