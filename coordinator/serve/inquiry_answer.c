@@ -1,0 +1,171 @@
+/* What a client gets for its question. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/memory.h"
+#include "coordinator/serve/inquiry.h"
+
+/* A hit of a partial list, with its key. */
+typedef struct keyed_hit {
+    kin_hit hit;
+    kin_bytes key;
+} keyed_hit;
+
+static int compare(const void *a, const void *b)
+{
+    const keyed_hit *x = a, *y = b;
+    return kin_hit_before(&x->hit, &y->hit) ? -1 : kin_hit_before(&y->hit, &x->hit);
+}
+
+/* The hits of all shards, each from the leg that owns the shard, in order. */
+static keyed_hit *merge(const kin_inquiry *inquiry, uint32_t *count)
+{
+    uint64_t most = 0;
+    *count = 0;
+    for (uint32_t i = 0; i < inquiry->leg_count; i++)
+        most += inquiry->legs[i].reply.hit_count;
+    keyed_hit *hits = kin_calloc(most, sizeof *hits);
+    for (uint32_t i = 0; i < inquiry->leg_count; i++) {
+        const kin_message *found = &inquiry->legs[i].reply;
+        for (uint32_t n = 0; n < found->hit_count; n++)
+            if (inquiry->owner[found->hits[n].shard] == i)
+                hits[(*count)++] = (keyed_hit){found->hits[n], found->keys[n]};
+    }
+    if (*count > 1) qsort(hits, *count, sizeof *hits, compare);
+    if (*count > inquiry->question.k) *count = inquiry->question.k;
+    return hits;
+}
+
+static uint64_t total_of(const kin_inquiry *inquiry)
+{
+    uint64_t total = 0;
+    for (uint32_t i = 0; i < inquiry->leg_count; i++) {
+        const kin_message *found = &inquiry->legs[i].reply;
+        for (uint32_t n = 0; n < found->shard_count; n++)
+            if (inquiry->owner[found->shards[n].shard] == i) total += found->shards[n].total;
+    }
+    return total;
+}
+
+/* Shards without an answer, into missing [shard_count]. */
+static uint32_t find_missing(const kin_inquiry *inquiry, kin_message_shard *missing)
+{
+    uint32_t count = 0;
+    for (uint32_t s = 0; s < inquiry->shard_count; s++)
+        if (inquiry->needed[s] && inquiry->owner[s] == KIN_FLEET_NONE)
+            missing[count++] = (kin_message_shard){.shard = s};
+    return count;
+}
+
+static kin_status refuse_partial(const kin_inquiry *inquiry, const kin_inquiry_scope *scope,
+                                 const kin_message_shard *missing, uint32_t count, kin_error *error)
+{
+    const char *why = inquiry->failure.text;
+    for (uint32_t i = 0; i < count; i++)
+        if (scope->fleet->damage[missing[i].shard] != NULL)
+            why = scope->fleet->damage[missing[i].shard];
+    char list[128] = "";
+    size_t used = 0;
+    for (uint32_t i = 0; i < count && used < sizeof list - 16; i++)
+        used += (size_t)snprintf(list + used, sizeof list - used, "%s%u", i > 0 ? ", " : "",
+                                 missing[i].shard);
+    return kin_fail(error, KIN_PARTIAL,
+                    "%u of %u shards did not answer (%s%s)%s%s; start a worker that has them, or "
+                    "allow partial answers",
+                    count, inquiry->shard_count, list, used >= sizeof list - 16 ? ", ..." : "",
+                    why[0] != 0 ? ": " : "", why);
+}
+
+static kin_status build_hits(kin_inquiry *inquiry, kin_inquiry_scope *scope,
+                             kin_message_shard *missing, uint32_t missing_count, kin_buffer *out,
+                             kin_error *error)
+{
+    uint8_t code[KIN_CODE_BYTES_MAX];
+    kin_message answer = kin_message_of(KIN_MESSAGE_HITS);
+    kin_message_image thumbnail = {
+        .width = inquiry->thumbnail_width,
+        .height = inquiry->thumbnail_height,
+        .data = {inquiry->thumbnail.data, inquiry->thumbnail.bytes},
+    };
+    keyed_hit *merged = merge(inquiry, &answer.hit_count);
+    answer.hits = kin_calloc(answer.hit_count, sizeof *answer.hits);
+    answer.keys = kin_calloc(answer.hit_count, sizeof *answer.keys);
+    for (uint32_t i = 0; i < answer.hit_count; i++) {
+        answer.hits[i] = merged[i].hit;
+        answer.keys[i] = merged[i].key;
+    }
+    kin_code_to_bytes(&inquiry->code, code, scope->bits);
+    answer.request = inquiry->question.request;
+    answer.bits = scope->bits;
+    answer.code = (kin_bytes){code, scope->bits / 8};
+    answer.generation = kin_bytes_of(scope->generation);
+    answer.shard_total = inquiry->shard_count;
+    answer.shards = missing;
+    answer.shard_count = missing_count;
+    answer.total = total_of(inquiry);
+    answer.images = &thumbnail;
+    answer.image_count = inquiry->thumbnail.bytes > 0;
+    kin_status status = kin_message_build(&answer, out, error);
+    free(merged);
+    free(answer.hits);
+    free(answer.keys);
+    return status;
+}
+
+/* Images in the order of the question's rows. Each leg has those of all its shards in that order,
+ * also of shards that another leg answered before. */
+static kin_status build_images(kin_inquiry *inquiry, kin_buffer *out, kin_error *error)
+{
+    const kin_message *question = &inquiry->question;
+    kin_message answer = kin_message_of(KIN_MESSAGE_IMAGES);
+    uint32_t *next = kin_calloc(inquiry->leg_count, sizeof *next);
+    answer.request = question->request;
+    answer.image_count = question->row_count;
+    answer.images = kin_calloc(question->row_count, sizeof *answer.images);
+    for (uint32_t i = 0; i < question->row_count; i++) {
+        uint32_t shard = question->rows[i].shard;
+        for (uint32_t n = 0; n < inquiry->leg_count; n++) {
+            const kin_leg *leg = &inquiry->legs[n];
+            if (leg->reply.image_count == 0 || !kin_leg_has(leg, shard)) continue;
+            uint32_t image = next[n]++;
+            if (inquiry->owner[shard] == n) answer.images[i] = leg->reply.images[image];
+        }
+    }
+    kin_status status = kin_message_build(&answer, out, error);
+    free(answer.images);
+    free(next);
+    return status;
+}
+
+static kin_status build_answer(kin_inquiry *inquiry, kin_inquiry_scope *scope, kin_buffer *out,
+                               kin_error *error)
+{
+    if (inquiry->final) {
+        *error = inquiry->failure;
+        return error->status;
+    }
+    if (inquiry->encoding)
+        return kin_fail(error, KIN_DEADLINE, "no worker encoded the picture in time%s%s",
+                        inquiry->failure.text[0] != 0 ? ": " : "", inquiry->failure.text);
+    kin_message_shard *missing = kin_calloc(inquiry->shard_count, sizeof *missing);
+    uint32_t count = find_missing(inquiry, missing);
+    bool images = inquiry->question.type == KIN_MESSAGE_THUMBNAILS;
+    kin_status status;
+    if (count > 0 && (images || !inquiry->question.partial || count == inquiry->shard_count))
+        status = refuse_partial(inquiry, scope, missing, count, error);
+    else if (images)
+        status = build_images(inquiry, out, error);
+    else
+        status = build_hits(inquiry, scope, missing, count, out, error);
+    free(missing);
+    return status == KIN_OK && count > 0 ? KIN_PARTIAL : status;
+}
+
+kin_status kin_inquiry_answer(kin_inquiry *inquiry, kin_inquiry_scope *scope, kin_buffer *out)
+{
+    kin_error error = {0};
+    kin_status status = build_answer(inquiry, scope, out, &error);
+    if (error.status != KIN_OK) kin_message_build_error(inquiry->question.request, &error, out);
+    return status;
+}
