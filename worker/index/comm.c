@@ -1,9 +1,11 @@
 #include "worker/index/comm.h"
 
 #include <mpi.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/base/check.h"
@@ -17,6 +19,7 @@ enum { TAG_BEAT = 1, TAG_FAILURE, TAG_ASK, TAG_GIVE, TAG_SLICE };
 /* Numbers of one call: counts of MPI are int, and a piece of 8 MB is large enough to be fast. */
 #define PIECE_COUNT ((size_t)1 << 20)
 #define NO_ITEM UINT64_MAX
+#define YIELD_MS 20
 /* How long a rank that failed leaves it to rank 0 to say so, and a sentence's room. */
 #define FAILURE_WAIT_MS 5000
 #define FAILURE_BYTES 1024
@@ -271,14 +274,21 @@ void kin_comm_reported(const kin_comm *comm, uint64_t *done, uint64_t *rejected)
     }
 }
 
+/* Open MPI moves large messages on in small pieces, and only while it is asked: a sleep between two
+ * tests costs its length a piece. So it yields for a while before it sleeps, and then briefly. */
 static void wait_for(kin_comm *comm, MPI_Request *request)
 {
-    for (int tries = 0;; tries++) {
+    static const struct timespec nap = {.tv_nsec = 100000};
+    int64_t start_ms = kin_clock_ms();
+    for (;;) {
         int done;
         MPI_Test(request, &done, MPI_STATUS_IGNORE);
         if (done) return;
         kin_comm_tick(comm);
-        if (tries > 100) kin_sleep_ms(1); /* others may need the core */
+        if (kin_clock_ms() - start_ms < YIELD_MS)
+            sched_yield();
+        else
+            nanosleep(&nap, NULL);
     }
 }
 
