@@ -1,0 +1,26 @@
+/* kindred-worker: the socket, and the threads behind it. */
+#ifndef WORKER_SERVE_WORKER_H
+#define WORKER_SERVE_WORKER_H
+
+#include <stdint.h>
+
+#include "common/base/status.h"
+#include "proto/link.h"
+#include "worker/decode/decoder.h"
+#include "worker/serve/served_index.h"
+
+typedef struct kin_worker_options {
+    const char *connect;               /* the coordinator's endpoint for workers */
+    const kin_link_security *security; /* NULL: none */
+    uint32_t threads;                  /* that search */
+    const char *name;                  /* NULL: host:pid */
+} kin_worker_options;
+
+/* Serves until a stop is requested (KIN_STOPPED never shows: that is KIN_OK), then finishes what it
+ * has. decoder may be NULL: no pictures. All arguments are borrowed. Starts threads: everything
+ * that forks has happened. */
+KIN_MUST_USE kin_status kin_worker_run(const kin_worker_options *options,
+                                       const kin_served_index *served, kin_decoder *decoder,
+                                       kin_error *error);
+
+#endif
