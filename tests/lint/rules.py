@@ -68,6 +68,7 @@ CPPCHECK = [
     "--inline-suppr",
     "--error-exitcode=0",
     "--suppress=missingIncludeSystem",
+    "--library=tests/lint/cppcheck.cfg",
     "-D__x86_64__",
     "-D_GNU_SOURCE",
     "-DKIN_DECODER_TURBO",

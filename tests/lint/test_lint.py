@@ -75,7 +75,7 @@ def plant(tree, check, what, path, contents, words):
 
 def small_tree(folder):
     """A few real folders: enough for every check, and quick for the slow ones."""
-    for name in ("common", "worker/search", "tests/lint", "tests/support"):
+    for name in ("common", "worker/search", "tests/lint"):
         shutil.copytree(os.path.join(ROOT, name), os.path.join(folder, name))
     for name in (".clang-format", "README.md", "tests/README.md", "worker/README.md"):
         if os.path.exists(os.path.join(ROOT, name)):
