@@ -40,6 +40,7 @@ struct kin_cluster {
     kin_cluster_options options;
     char *folder; /* private sockets; NULL: none */
     char *endpoint, *worker_endpoint;
+    char server_key[KIN_KEY_TEXT_BYTES]; /* public; of key_file */
     uint32_t replicas;
     child coordinator;
     child *workers; /* [options.workers] */
@@ -152,12 +153,24 @@ static kin_status start_worker(kin_cluster *cluster, child *worker, kin_error *e
     add(&with, "--connect", cluster->worker_endpoint);
     add(&with, "--threads", threads);
     add(&with, "--key", options->key_file);
+    add(&with, "--server-key", options->key_file != NULL ? cluster->server_key : NULL);
     if (options->no_sandbox) with.list[with.count++] = "--no-sandbox";
     add(&with, "--", options->index_path);
     return start(cluster, "kindred-worker", &with, -1, &worker->pid, error);
 }
 
 /* --- Starting all --------------------------------------------------------------------------- */
+
+/* Workers know the coordinator by its public key, which is theirs too. */
+static kin_status read_server_key(kin_cluster *cluster, kin_error *error)
+{
+    kin_key_pair pair;
+    if (cluster->options.key_file == NULL) return KIN_OK;
+    kin_status status = kin_key_pair_read(cluster->options.key_file, &pair, error);
+    memcpy(cluster->server_key, pair.public_key, sizeof cluster->server_key);
+    explicit_bzero(&pair, sizeof pair);
+    return status;
+}
 
 static kin_status choose_endpoints(kin_cluster *cluster, kin_error *error)
 {
@@ -209,7 +222,8 @@ kin_status kin_cluster_start(kin_cluster **cluster, const kin_cluster_options *o
     made->replicas = options->replicas != KIN_CLUSTER_REPLICAS_ANY ? options->replicas
                      : options->workers < KIN_REPLICAS_DEFAULT     ? options->workers
                                                                    : KIN_REPLICAS_DEFAULT;
-    status = choose_endpoints(made, error);
+    status = read_server_key(made, error);
+    if (status == KIN_OK) status = choose_endpoints(made, error);
     if (status == KIN_OK) status = start_coordinator(made, error);
     for (uint32_t i = 0; status == KIN_OK && i < options->workers; i++)
         status = start_worker(made, &made->workers[i], error);

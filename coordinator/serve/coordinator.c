@@ -38,7 +38,6 @@ typedef struct coordinator {
     uint32_t open, slot; /* questions; where to look for the next free slot */
     kin_serve_figures figures;
     kin_buffer out;
-    bool settled; /* every shard was served or refused once */
     bool draining;
 } coordinator;
 
@@ -164,16 +163,6 @@ static void dispatch_all(coordinator *self)
     }
 }
 
-/* Whoever started this program waits for this line. */
-static void say_settled(coordinator *self)
-{
-    if (self->settled || !kin_fleet_settled(&self->fleet)) return;
-    self->settled = true;
-    printf("ready\n");
-    fflush(stdout);
-    kin_log(KIN_LOG_INFO, "every shard has its workers");
-}
-
 static void lose_worker(coordinator *self, uint32_t worker, const char *why)
 {
     kin_log(KIN_LOG_WARNING, "worker %s %s", self->fleet.workers[worker]->name, why);
@@ -237,7 +226,6 @@ static void take_worker_message(coordinator *self, const kin_link_peer *peer, ki
         break;
     case KIN_MESSAGE_READY:
         kin_fleet_ready(&self->fleet, worker, message);
-        say_settled(self);
         dispatch_all(self);
         break;
     case KIN_MESSAGE_BYE:

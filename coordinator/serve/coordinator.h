@@ -17,9 +17,8 @@ typedef struct kin_coordinator_options {
     uint32_t patience_ms; /* of silence before a worker counts as dead */
 } kin_coordinator_options;
 
-/* Binds, prints `clients ENDPOINT` and `workers ENDPOINT` on standard output, `ready` once every
- * shard is served (or refused by all workers), and serves until a stop is requested
- * (kin_stop_init); then finishes the questions it has. */
+/* Binds, prints `clients ENDPOINT` and `workers ENDPOINT` on standard output, and serves until a
+ * stop is requested (kin_stop_init); then finishes the questions it has. */
 KIN_MUST_USE kin_status kin_coordinator_run(const kin_coordinator_options *options,
                                             kin_error *error);
 
