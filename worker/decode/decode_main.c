@@ -25,7 +25,10 @@ static const char help[] =
     "\n"
     "  --try                decode the files\n"
     "  --side N             reduce to fit within N x N (default 1024)\n"
+    "  --raster WxH         stretch to W x H instead\n"
+    "  --thumbnail N        make a thumbnail of N x N as well (default 0, none)\n"
     "  --raster-out FOLDER  write decoded pictures there: 0.ppm, 1.ppm, ... by position\n"
+    "  --version            print what decodes here\n"
     "  --no-sandbox         decode without the sandbox; only where the kernel lacks seccomp\n"
     "\n"
     "Example: kindred-decode --try holiday/*.jpg\n";
@@ -52,7 +55,7 @@ static void read_input(kin_decoder *decoder, const char *path, size_t *bytes, ki
     decoded->reason = KIN_REASON_NONE;
     decoded->width = decoded->height = 0;
     decoded->detail[0] = *bytes = 0;
-    int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC);
     if (descriptor < 0 ||
         kin_read_full(descriptor, input, KIN_PICTURE_BYTES_MAX, bytes) != KIN_OK) {
         decoded->reason = KIN_REASON_UNREADABLE;
@@ -76,23 +79,47 @@ static void print_line(const char *path, const kin_decoded *decoded)
     kin_buffer_fini(&line);
 }
 
-static kin_status try_files(char **files, int count, int64_t side, const char *raster_folder,
-                            bool no_sandbox, kin_error *error)
+typedef struct try_options {
+    int64_t side, thumbnail_side;
+    const char *raster;        /* "WxH"; NULL for side */
+    const char *raster_folder; /* NULL for none */
+    bool no_sandbox;
+} try_options;
+
+/* What to make of each file. */
+static kin_status read_request(const try_options *wanted, kin_decode_request *request,
+                               kin_error *error)
+{
+    uint32_t width = (uint32_t)wanted->side, height = width;
+    kin_raster_mode mode = KIN_RASTER_FIT;
+    if (wanted->raster != NULL) {
+        mode = KIN_RASTER_STRETCH;
+        if (sscanf(wanted->raster, "%4ux%4u", &width, &height) != 2 || width < 1 || height < 1 ||
+            width > KIN_RASTER_SIDE_MAX || height > KIN_RASTER_SIDE_MAX)
+            return kin_fail(error, KIN_BAD_INPUT, "--raster is '%s'; it takes WxH up to %dx%d",
+                            wanted->raster, KIN_RASTER_SIDE_MAX, KIN_RASTER_SIDE_MAX);
+    }
+    *request = (kin_decode_request){.raster = {.mode = mode, .width = width, .height = height},
+                                    .thumbnail_side = (uint32_t)wanted->thumbnail_side};
+    return KIN_OK;
+}
+
+static kin_status try_files(char **files, int count, const try_options *wanted, kin_error *error)
 {
     kin_decoder_options options = KIN_DECODER_OPTIONS_DEFAULT;
-    options.no_sandbox = no_sandbox;
-    kin_decode_request request = {
-        .raster = {.mode = KIN_RASTER_FIT, .width = (uint32_t)side, .height = (uint32_t)side}};
+    options.no_sandbox = wanted->no_sandbox;
+    kin_decode_request request;
     kin_decoder *decoder = NULL;
     kin_decoded decoded = {0};
-    kin_status status = kin_decoder_open(&decoder, &options, error);
+    kin_status status = read_request(wanted, &request, error);
+    if (status == KIN_OK) status = kin_decoder_open(&decoder, &options, error);
     for (int i = 0; i < count && status == KIN_OK; i++) {
         size_t bytes;
         read_input(decoder, files[i], &bytes, &decoded);
         if (decoded.reason == KIN_REASON_NONE)
             status = kin_decoder_run(decoder, bytes, &request, &decoded, error);
-        if (status == KIN_OK && decoded.reason == KIN_REASON_NONE && raster_folder != NULL)
-            status = write_raster(&decoded.raster, raster_folder, i, error);
+        if (status == KIN_OK && decoded.reason == KIN_REASON_NONE && wanted->raster_folder != NULL)
+            status = write_raster(&decoded.raster, wanted->raster_folder, i, error);
         if (status == KIN_OK) print_line(files[i], &decoded);
     }
     kin_decoded_fini(&decoded);
@@ -104,15 +131,21 @@ int main(int argc, char **argv)
 {
     kin_log_init("kindred-decode", KIN_LOG_INFO);
     if (argc == 6 && strcmp(argv[1], KIN_WIRE_LAUNCHER_ARGUMENT) == 0)
-        return kin_launcher_run(atoi(argv[2]), atoi(argv[3]), atoi(argv[4]), argv[5][0] != '0');
-    bool wants_help = false, wants_try = false, no_sandbox = false;
-    int64_t side = KIN_RASTER_SIDE_MAX;
-    const char *raster_folder = NULL;
+        return kin_launcher_run(&(kin_launcher_options){.control = atoi(argv[2]),
+                                                        .work = atoi(argv[3]),
+                                                        .memory = atoi(argv[4]),
+                                                        .sandboxed = argv[5][0] != '0'});
+    bool wants_help = false, wants_try = false, wants_version = false;
+    try_options wanted = {.side = KIN_RASTER_SIDE_MAX};
     const kin_option options[] = {
         {"try", 0, KIN_OPTION_FLAG, &wants_try, 0, 0, NULL},
-        {"side", 0, KIN_OPTION_NUMBER, &side, 1, KIN_RASTER_SIDE_MAX, NULL},
-        {"raster-out", 0, KIN_OPTION_TEXT, &raster_folder, 0, 0, NULL},
-        {"no-sandbox", 0, KIN_OPTION_FLAG, &no_sandbox, 0, 0, NULL},
+        {"side", 0, KIN_OPTION_NUMBER, &wanted.side, 1, KIN_RASTER_SIDE_MAX, NULL},
+        {"raster", 0, KIN_OPTION_TEXT, &wanted.raster, 0, 0, NULL},
+        {"thumbnail", 0, KIN_OPTION_NUMBER, &wanted.thumbnail_side, 0, KIN_THUMBNAIL_SIDE_MAX,
+         NULL},
+        {"raster-out", 0, KIN_OPTION_TEXT, &wanted.raster_folder, 0, 0, NULL},
+        {"no-sandbox", 0, KIN_OPTION_FLAG, &wanted.no_sandbox, 0, 0, NULL},
+        {"version", 0, KIN_OPTION_FLAG, &wants_version, 0, 0, NULL},
         {"help", 'h', KIN_OPTION_FLAG, &wants_help, 0, 0, NULL},
         {0},
     };
@@ -126,11 +159,15 @@ int main(int argc, char **argv)
         fputs(help, stdout);
         return 0;
     }
+    if (wants_version) {
+        printf("%s\n", kin_decoder_name());
+        return 0;
+    }
     if (!wants_try || count == 0) {
         kin_log(KIN_LOG_ERROR, "other programs start this one; by hand: --try FILE... (--help)");
         return 2;
     }
-    if (try_files(argv + 1, count, side, raster_folder, no_sandbox, &error) == KIN_OK) return 0;
+    if (try_files(argv + 1, count, &wanted, &error) == KIN_OK) return 0;
     kin_log(KIN_LOG_ERROR, "%s", error.text);
     return 1;
 }

@@ -31,12 +31,14 @@ struct kin_decoder {
     int timeout_ms;
 };
 
+/* stb's version is that of Debian 12; a newer one may give other pixels and would get its own name,
+ * as would another rule for the scale of JPEGs ("dct") or another resizer. */
 const char *kin_decoder_name(void)
 {
 #ifdef KIN_DECODER_TURBO
-    return "libjpeg-turbo scaled/1, stb_image, resize/1";
+    return "libjpeg-turbo-dct/1 stb-2.27 resize/1";
 #else
-    return "stb_image, resize/1";
+    return "stb-2.27 resize/1";
 #endif
 }
 
@@ -96,30 +98,40 @@ static kin_status start_launcher(kin_decoder *decoder, bool sandbox, kin_error *
     return status;
 }
 
-/* Hears the launcher until a child is there to be asked. */
+/* Takes in one message of the launcher. */
+static kin_status hear_launcher(kin_decoder *decoder, kin_error *error)
+{
+    kin_wire_control message;
+    ssize_t bytes = recv(decoder->control, &message, sizeof message, 0);
+    if (bytes < 0 && errno == EINTR) return KIN_OK;
+    if (bytes != (ssize_t)sizeof message)
+        return kin_fail(error, KIN_IO, "kindred-decode ended; is it the one of this version?");
+    message.text[sizeof message.text - 1] = 0;
+    if (message.kind == KIN_WIRE_FAILED)
+        return kin_fail(error, KIN_IO,
+                        "%s; use a kernel with seccomp, or accept the risk with --no-sandbox",
+                        message.text);
+    if (message.kind == KIN_WIRE_STARTED) decoder->child = message.child;
+    if (message.kind == KIN_WIRE_DIED) decoder->child = 0;
+    return KIN_OK;
+}
+
+/* Hears the launcher until all that it said is taken in and a child is there to be asked. */
 static kin_status await_child(kin_decoder *decoder, kin_error *error)
 {
     int64_t deadline = kin_clock_ms() + START_TIMEOUT_MS;
-    while (decoder->child == 0) {
+    for (;;) {
         struct pollfd wait = {.fd = decoder->control, .events = POLLIN};
-        kin_wire_control message;
         int64_t left = deadline - kin_clock_ms();
-        int ready = left > 0 ? poll(&wait, 1, (int)left) : 0;
+        int ready = poll(&wait, 1, decoder->child != 0 ? 0 : left > 0 ? (int)left : 0);
         if (ready < 0 && errno == EINTR) continue;
+        if (ready == 0 && decoder->child != 0) return KIN_OK;
         if (ready == 0)
             return kin_fail(error, KIN_IO, "kindred-decode did not start a child within %d s",
                             START_TIMEOUT_MS / 1000);
-        if (recv(decoder->control, &message, sizeof message, 0) != (ssize_t)sizeof message)
-            return kin_fail(error, KIN_IO, "kindred-decode ended; is it the one of this version?");
-        message.text[sizeof message.text - 1] = 0;
-        if (message.kind == KIN_WIRE_FAILED)
-            return kin_fail(error, KIN_IO,
-                            "the decode sandbox does not hold: %s; use a kernel with seccomp, or "
-                            "accept the risk with --no-sandbox",
-                            message.text);
-        if (message.kind == KIN_WIRE_STARTED) decoder->child = message.child;
+        kin_status status = hear_launcher(decoder, error);
+        if (status != KIN_OK) return status;
     }
-    return KIN_OK;
 }
 
 kin_status kin_decoder_open(kin_decoder **decoder, const kin_decoder_options *options,
@@ -187,13 +199,17 @@ static outcome await_reply(kin_decoder *decoder, kin_wire_reply *reply)
     }
 }
 
-/* Whether the child's numbers are possible: it may have been taken over by what it read. */
+/* Whether the child's numbers are possible: it may have been taken over by what it read. Of a
+ * rejected picture the sides are those that its header declares, whatever they are. */
 static bool reply_valid(const kin_wire_reply *reply, const kin_decode_request *request)
 {
-    if (reply->reason >= KIN_REASON_COUNT || reply->width > KIN_PICTURE_SIDE_MAX ||
+    if (reply->decode_ns < 0) return false;
+    if (reply->reason != KIN_REASON_NONE)
+        return reply->reason >= KIN_REASON_EMPTY && reply->reason <= KIN_REASON_TOO_LARGE;
+    if (reply->width < 1 || reply->width > KIN_PICTURE_SIDE_MAX || reply->height < 1 ||
         reply->height > KIN_PICTURE_SIDE_MAX || reply->thumbnail_bytes > KIN_WIRE_THUMBNAIL_BYTES)
         return false;
-    if (reply->reason != KIN_REASON_NONE || request->raster.mode == KIN_RASTER_NONE) return true;
+    if (request->raster.mode == KIN_RASTER_NONE) return true;
     const kin_raster_spec *spec = &request->raster;
     if (spec->mode == KIN_RASTER_FIT)
         return reply->raster_width >= 1 && reply->raster_width <= spec->width &&
@@ -262,6 +278,9 @@ kin_status kin_decoder_run(kin_decoder *decoder, size_t bytes, const kin_decode_
     decoded->decode_ns = 0;
     decoded->detail[0] = 0;
     kin_buffer_clear(&decoded->thumbnail);
+    /* A child that died while it had nothing to do says nothing of this picture. */
+    kin_status status = await_child(decoder, error);
+    if (status != KIN_OK) return status;
     if (send(decoder->work, &wire, sizeof wire, MSG_NOSIGNAL) != (ssize_t)sizeof wire)
         return kin_fail(error, KIN_IO, "kindred-decode is gone: %s", strerror(errno));
     switch (await_reply(decoder, &reply)) {

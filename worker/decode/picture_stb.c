@@ -5,7 +5,6 @@
 
 /* The walks admit only what these decode. An assertion that fails ends the sandboxed child. */
 #define STB_IMAGE_IMPLEMENTATION
-#define STB_IMAGE_STATIC
 #define STBI_NO_STDIO
 #define STBI_NO_HDR
 #define STBI_NO_LINEAR
@@ -17,6 +16,7 @@
 #endif
 #define STBI_MAX_DIMENSIONS 65535
 #pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wmissing-prototypes"
 #pragma GCC diagnostic ignored "-Wunused-function"
 #pragma GCC diagnostic ignored "-Wunused-parameter"
 #pragma GCC diagnostic ignored "-Wsign-compare"
