@@ -97,7 +97,7 @@ static void set(void *socket, int option, int value)
     KIN_CHECK(zmq_setsockopt(socket, option, &value, sizeof value) == 0);
 }
 
-static void set_options(void *socket, bool server)
+static void set_options(void *socket, bool server, const char *endpoint)
 {
     int64_t bytes_max = KIN_MESSAGE_BYTES_MAX;
     KIN_CHECK(zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &bytes_max, sizeof bytes_max) == 0);
@@ -108,7 +108,8 @@ static void set_options(void *socket, bool server)
     set(socket, ZMQ_HEARTBEAT_IVL, HEARTBEAT_MS);
     set(socket, ZMQ_HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS);
     set(socket, ZMQ_TCP_KEEPALIVE, 1);
-    set(socket, ZMQ_IPV6, 1);
+    /* Only where it is asked for: it would show 127.0.0.1 as [::ffff:127.0.0.1]. */
+    set(socket, ZMQ_IPV6, starts_with(endpoint, "tcp://["));
     if (server) {
         set(socket, ZMQ_ROUTER_MANDATORY, 1);
     } else {
@@ -117,13 +118,13 @@ static void set_options(void *socket, bool server)
     }
 }
 
-static kin_link *link_new(kin_link_context *context, bool server)
+static kin_link *link_new(kin_link_context *context, bool server, const char *endpoint)
 {
     kin_link *link = kin_calloc(1, sizeof *link);
     link->server = server;
     link->socket = zmq_socket(context->zmq, server ? ZMQ_ROUTER : ZMQ_DEALER);
     KIN_CHECK(link->socket != NULL);
-    set_options(link->socket, server);
+    set_options(link->socket, server, endpoint);
     return link;
 }
 
@@ -145,7 +146,7 @@ kin_status kin_link_bind(kin_link **link, kin_link_context *context, const char 
     *link = NULL;
     kin_status status = check_endpoint(endpoint, true, security, error);
     if (status != KIN_OK) return status;
-    kin_link *made = link_new(context, true);
+    kin_link *made = link_new(context, true, endpoint);
     if (security != NULL && security->pair != NULL)
         status = secure_server(made, context, security, error);
     size_t bytes = sizeof made->endpoint;
@@ -165,7 +166,7 @@ kin_status kin_link_connect(kin_link **link, kin_link_context *context, const ch
     *link = NULL;
     kin_status status = check_endpoint(endpoint, false, security, error);
     if (status != KIN_OK) return status;
-    kin_link *made = link_new(context, false);
+    kin_link *made = link_new(context, false, endpoint);
     if (security != NULL && security->pair != NULL)
         status = kin_link_curve(made->socket, NULL, security, error);
     if (status == KIN_OK && zmq_connect(made->socket, endpoint) != 0)
