@@ -91,12 +91,14 @@ static void serve_one(const kin_wire_request *request, uint8_t *memory, kin_pixe
 void kin_decode_child_serve(int work, uint8_t *memory)
 {
     kin_pixel_store store = {0};
+    volatile uint64_t *taken = (volatile uint64_t *)(void *)(memory + KIN_WIRE_TAKEN_OFFSET);
     for (;;) {
         kin_wire_request request;
         kin_wire_reply reply;
         ssize_t bytes = recv(work, &request, sizeof request, 0);
         if (bytes < 0 && errno == EINTR) continue;
         if (bytes != (ssize_t)sizeof request) return;
+        *taken = request.sequence;
         serve_one(&request, memory, &store, &reply);
         if (send(work, &reply, sizeof reply, MSG_NOSIGNAL) != (ssize_t)sizeof reply) return;
     }

@@ -3,11 +3,13 @@
  *
  *   work     parent <-> child      request, reply
  *   control  parent <-> launcher   kill; started, died, failed
- *   memory   [KIN_WIRE_INPUT_BYTES] picture, then raster, then thumbnail
+ *   memory   [KIN_WIRE_INPUT_BYTES] picture, then raster, thumbnail, and the sequence number of
+ *            the request that the child has taken last
  *
- * The parent sends a request only to a child that the launcher has reported as started, and the
- * launcher throws away unread requests before it starts the next child: a request belongs to one
- * child for ever. A reply with an old sequence number is dropped. */
+ * The parent sends a request only when the launcher has reported a child as started, and the
+ * launcher throws away unread requests before it starts the next one. A reply with an old sequence
+ * number is dropped. When a child dies, its picture is to blame if it had taken the request; else
+ * the request is sent once more. */
 #ifndef WORKER_DECODE_DECODE_WIRE_H
 #define WORKER_DECODE_DECODE_WIRE_H
 
@@ -20,8 +22,10 @@
 #define KIN_WIRE_RASTER_BYTES ((size_t)KIN_RASTER_SIDE_MAX * KIN_RASTER_SIDE_MAX * 3)
 #define KIN_WIRE_THUMBNAIL_BYTES ((size_t)KIN_THUMBNAIL_BYTES_MAX)
 #define KIN_WIRE_OUTPUT_BYTES (KIN_WIRE_RASTER_BYTES + KIN_WIRE_THUMBNAIL_BYTES)
-#define KIN_WIRE_MEMORY_BYTES (KIN_WIRE_INPUT_BYTES + KIN_WIRE_OUTPUT_BYTES)
+#define KIN_WIRE_TAKEN_OFFSET (KIN_WIRE_INPUT_BYTES + KIN_WIRE_OUTPUT_BYTES)
+#define KIN_WIRE_MEMORY_BYTES (KIN_WIRE_TAKEN_OFFSET + sizeof(uint64_t))
 static_assert(KIN_WIRE_INPUT_BYTES % 65536 == 0, "the output area starts a page");
+static_assert(KIN_WIRE_TAKEN_OFFSET % sizeof(uint64_t) == 0, "a number lies where it may");
 
 /* The first argument of kindred-decode when a decoder starts it; then control, work and memory
  * descriptors, then 1 for a sandbox or 0. */

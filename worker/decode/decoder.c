@@ -259,6 +259,36 @@ static kin_status replace_child(kin_decoder *decoder, kin_error *error)
     return await_child(decoder, error);
 }
 
+/* Whether the child that died had begun with the request. Its word is good for one more try, so
+ * that lying gains it nothing. */
+static bool request_taken(const kin_decoder *decoder)
+{
+    const uint8_t *taken = decoder->shared + KIN_WIRE_TAKEN_OFFSET;
+    return *(const volatile uint64_t *)(const void *)taken == decoder->sequence;
+}
+
+/* Sends the request under a new sequence number and waits for what becomes of it. */
+static kin_status ask(kin_decoder *decoder, kin_wire_request *wire, kin_wire_reply *reply,
+                      outcome *result, kin_error *error)
+{
+    /* A child that died while it had nothing to do says nothing of this picture. */
+    kin_status status = await_child(decoder, error);
+    if (status != KIN_OK) return status;
+    wire->sequence = ++decoder->sequence;
+    if (send(decoder->work, wire, sizeof *wire, MSG_NOSIGNAL) != (ssize_t)sizeof *wire)
+        return kin_fail(error, KIN_IO, "kindred-decode is gone: %s", strerror(errno));
+    *result = await_reply(decoder, reply);
+    return KIN_OK;
+}
+
+static void forget(kin_decoded *decoded)
+{
+    decoded->width = decoded->height = 0;
+    decoded->decode_ns = 0;
+    decoded->detail[0] = 0;
+    kin_buffer_clear(&decoded->thumbnail);
+}
+
 kin_status kin_decoder_run(kin_decoder *decoder, size_t bytes, const kin_decode_request *request,
                            kin_decoded *decoded, kin_error *error)
 {
@@ -266,24 +296,20 @@ kin_status kin_decoder_run(kin_decoder *decoder, size_t bytes, const kin_decode_
     KIN_CHECK(bytes <= KIN_PICTURE_BYTES_MAX && spec->width <= KIN_RASTER_SIDE_MAX &&
               spec->height <= KIN_RASTER_SIDE_MAX &&
               request->thumbnail_side <= KIN_THUMBNAIL_SIDE_MAX);
-    kin_wire_request wire = {.sequence = ++decoder->sequence,
-                             .bytes = bytes,
+    kin_wire_request wire = {.bytes = bytes,
                              .raster_mode = spec->mode,
                              .raster_width = spec->width,
                              .raster_height = spec->height,
                              .raster_shorter_side = spec->shorter_side,
                              .thumbnail_side = request->thumbnail_side};
     kin_wire_reply reply;
-    decoded->width = decoded->height = 0;
-    decoded->decode_ns = 0;
-    decoded->detail[0] = 0;
-    kin_buffer_clear(&decoded->thumbnail);
-    /* A child that died while it had nothing to do says nothing of this picture. */
-    kin_status status = await_child(decoder, error);
+    outcome result;
+    forget(decoded);
+    kin_status status = ask(decoder, &wire, &reply, &result, error);
+    if (status == KIN_OK && result == DIED && !request_taken(decoder))
+        status = ask(decoder, &wire, &reply, &result, error);
     if (status != KIN_OK) return status;
-    if (send(decoder->work, &wire, sizeof wire, MSG_NOSIGNAL) != (ssize_t)sizeof wire)
-        return kin_fail(error, KIN_IO, "kindred-decode is gone: %s", strerror(errno));
-    switch (await_reply(decoder, &reply)) {
+    switch (result) {
     case REPLIED:
         if (reply_valid(&reply, request)) {
             take_reply(decoder, &reply, request, decoded);
@@ -298,6 +324,5 @@ kin_status kin_decoder_run(kin_decoder *decoder, size_t bytes, const kin_decode_
         break;
     }
     reject(decoded, KIN_REASON_DECODER_DIED, "the sandboxed decoder was killed by it");
-    decoder->child = 0;
     return await_child(decoder, error);
 }

@@ -74,16 +74,21 @@ static format format_of(const uint8_t *data, size_t bytes, kin_verdict *verdict)
 static kin_reason walk(format f, const uint8_t *data, size_t bytes, kin_picture *picture,
                        bool *has_alpha, kin_verdict *verdict)
 {
-    kin_jpeg_facts facts;
+    kin_jpeg_facts jpeg;
+    kin_png_facts png;
     kin_reason reason;
     switch (f) {
     case PNG:
-        return kin_png_walk(data, bytes, &picture->width, &picture->height, verdict);
+        reason = kin_png_walk(data, bytes, &png, verdict);
+        picture->width = png.width;
+        picture->height = png.height;
+        picture->orientation = png.orientation;
+        return reason;
     case JPEG:
-        reason = kin_jpeg_walk(data, bytes, JPEG_PIXELS_MAX, &facts, verdict);
-        picture->width = facts.width;
-        picture->height = facts.height;
-        picture->orientation = facts.orientation;
+        reason = kin_jpeg_walk(data, bytes, JPEG_PIXELS_MAX, &jpeg, verdict);
+        picture->width = jpeg.width;
+        picture->height = jpeg.height;
+        picture->orientation = jpeg.orientation;
         return reason;
     case BMP:
         return kin_bmp_walk(data, bytes, &picture->width, &picture->height, has_alpha, verdict);

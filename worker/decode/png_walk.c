@@ -7,6 +7,8 @@
 
 #include "common/base/bytes.h"
 #include "common/base/limits.h"
+#include "common/image/orientation.h"
+#include "worker/decode/exif.h"
 
 #define SIGNATURE_BYTES 8
 /* Length, type and CRC. */
@@ -60,7 +62,7 @@ static bool is_depth_of_colour(uint8_t depth, uint8_t colour)
     }
 }
 
-static kin_reason read_header(const chunk *c, progress *seen, uint32_t *width, uint32_t *height,
+static kin_reason read_header(const chunk *c, progress *seen, kin_png_facts *facts,
                               kin_verdict *verdict)
 {
     if (is(c, "CgBI"))
@@ -68,8 +70,8 @@ static kin_reason read_header(const chunk *c, progress *seen, uint32_t *width, u
                           "PNG: Apple's variety for telephones (CgBI) is not read");
     if (!is(c, "IHDR")) return misplaced(c, verdict);
     if (c->bytes != IHDR_BYTES) return bad_length(c, verdict);
-    *width = kin_load_be32(c->data);
-    *height = kin_load_be32(c->data + 4);
+    facts->width = kin_load_be32(c->data);
+    facts->height = kin_load_be32(c->data + 4);
     seen->depth = c->data[8];
     seen->colour = c->data[9];
     if (!is_depth_of_colour(seen->depth, seen->colour))
@@ -79,7 +81,7 @@ static kin_reason read_header(const chunk *c, progress *seen, uint32_t *width, u
         return kin_reject(verdict, KIN_REASON_UNSUPPORTED,
                           "PNG: compression %u, filter %u, interlace %u", c->data[10], c->data[11],
                           c->data[12]);
-    return kin_check_sides(verdict, "PNG", *width, *height, KIN_PICTURE_PIXELS_MAX);
+    return kin_check_sides(verdict, "PNG", facts->width, facts->height, KIN_PICTURE_PIXELS_MAX);
 }
 
 static kin_reason read_palette(const chunk *c, progress *seen, kin_verdict *verdict)
@@ -105,7 +107,8 @@ static kin_reason read_transparency(const chunk *c, progress *seen, kin_verdict 
 }
 
 /* A chunk between IHDR and IEND. */
-static kin_reason read_chunk(const chunk *c, progress *seen, kin_verdict *verdict)
+static kin_reason read_chunk(const chunk *c, progress *seen, kin_png_facts *facts,
+                             kin_verdict *verdict)
 {
     bool is_pixels = is(c, "IDAT");
     if (seen->pixels && !is_pixels) seen->pixels_ended = true;
@@ -117,6 +120,7 @@ static kin_reason read_chunk(const chunk *c, progress *seen, kin_verdict *verdic
     }
     if (is(c, "PLTE")) return read_palette(c, seen, verdict);
     if (is(c, "tRNS")) return read_transparency(c, seen, verdict);
+    if (is(c, "eXIf")) facts->orientation = kin_exif_orientation(c->data, c->bytes);
     if (is(c, "IHDR")) return misplaced(c, verdict);
     if ((c->type[0] & 0x20) == 0)
         return kin_reject(verdict, KIN_REASON_UNSUPPORTED,
@@ -159,17 +163,17 @@ static kin_reason next_chunk(const uint8_t *data, size_t bytes, size_t *offset, 
     return KIN_REASON_NONE;
 }
 
-kin_reason kin_png_walk(const uint8_t *data, size_t bytes, uint32_t *width, uint32_t *height,
+kin_reason kin_png_walk(const uint8_t *data, size_t bytes, kin_png_facts *facts,
                         kin_verdict *verdict)
 {
     progress seen = {0};
     size_t offset = SIGNATURE_BYTES;
     chunk c;
-    *width = *height = 0;
+    *facts = (kin_png_facts){.orientation = KIN_ORIENTATION_UPRIGHT};
     if (bytes < SIGNATURE_BYTES || memcmp(data, KIN_PNG_SIGNATURE, SIGNATURE_BYTES) != 0)
         return kin_reject(verdict, KIN_REASON_NOT_AN_IMAGE, "PNG: no signature");
     kin_reason reason = next_chunk(data, bytes, &offset, &c, verdict);
-    if (reason == KIN_REASON_NONE) reason = read_header(&c, &seen, width, height, verdict);
+    if (reason == KIN_REASON_NONE) reason = read_header(&c, &seen, facts, verdict);
     while (reason == KIN_REASON_NONE) {
         reason = next_chunk(data, bytes, &offset, &c, verdict);
         if (reason != KIN_REASON_NONE) break;
@@ -177,7 +181,7 @@ kin_reason kin_png_walk(const uint8_t *data, size_t bytes, uint32_t *width, uint
             if (seen.pixels) return KIN_REASON_NONE;
             return kin_reject(verdict, KIN_REASON_CORRUPT, "PNG: has no pixels (IDAT)");
         }
-        reason = read_chunk(&c, &seen, verdict);
+        reason = read_chunk(&c, &seen, facts, verdict);
     }
     return reason;
 }

@@ -10,9 +10,13 @@
 
 #define KIN_PNG_SIGNATURE "\x89PNG\r\n\x1a\n"
 
-/* data starts with the signature. Sides in *width and *height where the header could be read (0
- * otherwise). Bytes behind IEND are ignored. */
-kin_reason kin_png_walk(const uint8_t *data, size_t bytes, uint32_t *width, uint32_t *height,
+typedef struct kin_png_facts {
+    uint32_t width, height; /* 0 where the header could not be read */
+    int orientation;        /* of chunk eXIf, 1..8 */
+} kin_png_facts;
+
+/* data starts with the signature. Bytes behind IEND are ignored. */
+kin_reason kin_png_walk(const uint8_t *data, size_t bytes, kin_png_facts *facts,
                         kin_verdict *verdict);
 
 #endif
