@@ -61,10 +61,14 @@ static bool starts_with(const char *text, const char *start)
     return strncmp(text, start, strlen(start)) == 0;
 }
 
+/* A literal address: a name such as 127.0.0.1.example.org may lead anywhere. */
 static bool is_loopback(const char *endpoint)
 {
-    return starts_with(endpoint, "tcp://127.") || starts_with(endpoint, "tcp://localhost:") ||
-           starts_with(endpoint, "tcp://[::1]:");
+    if (starts_with(endpoint, "tcp://127.")) {
+        const char *host = endpoint + strlen("tcp://");
+        return host[strspn(host, "0123456789.")] == ':';
+    }
+    return starts_with(endpoint, "tcp://localhost:") || starts_with(endpoint, "tcp://[::1]:");
 }
 
 static kin_status check_endpoint(const char *endpoint, bool server,
