@@ -175,7 +175,7 @@ tsan:
 
 # What the tests of `make DECODER=stb` need.
 .PHONY: decode-tests
-decode-tests: $(BUILD)/bin/kindred-decode $(filter %/test_decoder,$(unit_tests))
+decode-tests: $(BUILD)/bin/kindred-decode
 
 # Figures, with a named peer or limit in the same run; see tests/bench/RESULTS.md.
 .PHONY: bench
