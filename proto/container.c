@@ -75,10 +75,10 @@ static kin_status parse_header(kin_container *container, kin_file_kind kind, uin
 {
     const uint8_t *data = container->data;
     uint64_t bytes = container->bytes;
+    if (bytes < sizeof magic || memcmp(data, magic, sizeof magic) != 0)
+        return kin_fail(error, KIN_CORRUPT, "%s is not a file of Kindred", name);
     if (bytes < KIN_CONTAINER_HEADER_BYTES)
         return refuse(error, name, "it is shorter than a header");
-    if (memcmp(data, magic, sizeof magic) != 0)
-        return kin_fail(error, KIN_CORRUPT, "%s is not a file of Kindred", name);
     if (kin_load_le64(data + offsetof(disk_header, header_checksum)) != header_checksum(data))
         return refuse(error, name, "the header's checksum is wrong");
     container->kind = kin_load_le32(data + offsetof(disk_header, kind));
