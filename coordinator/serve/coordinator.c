@@ -22,6 +22,8 @@
 /* A leg is late after four times what 99 of 100 questions took, and never before this. */
 #define LATE_MS_MIN 50
 #define MANIFEST_BYTES_MAX (16u << 20)
+/* Questions hold the bytes of their pictures until they are answered: eight of the largest. */
+#define QUESTION_BYTES_MAX ((uint64_t)8 * KIN_PICTURE_BYTES_MAX)
 /* Messages taken from one side before the other gets its turn. */
 #define MESSAGES_PER_TURN 64
 
@@ -36,6 +38,7 @@ typedef struct coordinator {
     kin_inquiry_scope scope;
     kin_inquiry *inquiries[KIN_QUERIES_IN_FLIGHT_MAX]; /* NULL: the slot is free */
     uint32_t open, slot; /* questions; where to look for the next free slot */
+    uint64_t open_bytes; /* of their messages */
     kin_serve_figures figures;
     kin_buffer out;
     bool draining;
@@ -66,6 +69,7 @@ static void finish(coordinator *self, uint32_t slot, int64_t now_ns)
     self->figures.errors += status != KIN_OK && status != KIN_PARTIAL;
     if (inquiry->question.type == KIN_MESSAGE_SEARCH)
         kin_stats_add(&self->figures.latency, now_ns - inquiry->started_ns);
+    self->open_bytes -= inquiry->question_bytes;
     kin_inquiry_destroy(&self->inquiries[slot], &self->scope);
     self->open--;
 }
@@ -89,6 +93,9 @@ static void start_inquiry(coordinator *self, const kin_link_peer *client, kin_me
     else if (self->open == KIN_QUERIES_IN_FLIGHT_MAX)
         status = kin_fail(&error, KIN_BUSY, "%u questions are open, the limit; ask again later",
                           self->open);
+    else if (self->open > 0 && self->open_bytes + body->bytes > QUESTION_BYTES_MAX)
+        status = kin_fail(&error, KIN_BUSY,
+                          "%u questions with large pictures are open; ask again later", self->open);
     if (status == KIN_OK) {
         while (self->inquiries[self->slot] != NULL)
             self->slot = (self->slot + 1) % KIN_QUERIES_IN_FLIGHT_MAX;
@@ -101,6 +108,7 @@ static void start_inquiry(coordinator *self, const kin_link_peer *client, kin_me
         return;
     }
     self->open++;
+    self->open_bytes += self->inquiries[self->slot]->question_bytes;
     kin_inquiry_dispatch(self->inquiries[self->slot], &self->scope);
     finish_if_done(self, self->slot);
 }

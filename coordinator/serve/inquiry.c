@@ -67,6 +67,7 @@ kin_status kin_inquiry_start(kin_inquiry **inquiry, kin_inquiry_scope *scope, ui
     made->client = *client;
     made->question = *question;
     made->body = *body;
+    made->question_bytes = body->bytes;
     memset(question, 0, sizeof *question);
     memset(body, 0, sizeof *body);
     made->slot = slot;

@@ -41,6 +41,7 @@ typedef struct kin_inquiry {
     kin_link_peer client;
     kin_message question; /* borrows from body */
     kin_buffer body;
+    uint64_t question_bytes; /* of body, to begin with */
     int64_t started_ns, deadline_ns;
     bool encoding; /* first phase: the code is not known yet */
     kin_code code;
