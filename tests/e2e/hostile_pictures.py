@@ -131,13 +131,19 @@ class Feeding:
         self.process.communicate(timeout=60)
 
 
-def state(pid):
-    """R, S, T...; X of a process that is gone."""
+def stat(pid):
+    """Fields of /proc/PID/stat from the state on; ["X"] of a process that is gone."""
     try:
         with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
-            return file.read().rsplit(")", 1)[1].split()[0]
+            return file.read().rsplit(")", 1)[1].split()
     except OSError:
-        return "X"
+        return ["X"]
+
+
+def seconds_of(pid):
+    """Processor time that a process has used."""
+    fields = stat(pid)
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK") if fields[1:] else 0
 
 
 def large_png():
@@ -147,14 +153,12 @@ def large_png():
         b"IDAT", zlib.compress(bytes((1 + 3 * side) * side), 1)), hostile.IEND)
 
 
-def await_busy(pid):
-    """Waits until a process runs, and stops it; False where it never does."""
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        if state(pid) == "R":
-            os.kill(pid, signal.SIGSTOP)
-            return True
-    return False
+def await_work(pid, seconds):
+    """Waits until a process has worked on; False where it does not."""
+    goal, deadline = seconds_of(pid) + seconds, time.monotonic() + 20
+    while seconds_of(pid) < goal and time.monotonic() < deadline:
+        time.sleep(0.002)
+    return seconds_of(pid) >= goal
 
 
 def test_child_that_ends(folder):
@@ -180,7 +184,7 @@ def test_child_that_ends(folder):
            waiting)
     child = feeding.find_child()
     feeding.feed(6, large_png())
-    if await_busy(child):
+    if await_work(child, 0.03):
         os.kill(child, signal.SIGKILL)
     killed, after = feeding.answer(), feeding.ask(7, good)
     tap.ok([killed.reason, after.reason] == ["decoder-died", "none"],
@@ -189,7 +193,7 @@ def test_child_that_ends(folder):
 
 
 def alive(pid):
-    return state(pid) not in "ZX"
+    return stat(pid)[0] not in "ZX"
 
 
 def test_nothing_outlives(folder):
