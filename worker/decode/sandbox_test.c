@@ -46,7 +46,9 @@ static bool try_kill(void)
 static bool try_memory(void)
 {
     void *volatile memory = malloc((size_t)KIN_DECODE_ADDRESS_SPACE_BYTES / 512 * 600);
-    return memory != NULL;
+    bool taken = memory != NULL;
+    free(memory);
+    return taken;
 }
 
 /* With Landlock alone, since seccomp would not let it come to that; a call that needs no
