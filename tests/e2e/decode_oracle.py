@@ -117,7 +117,7 @@ def png_varieties():
 
 def jpeg_varieties():
     image = textured(101, 67)
-    tight = 0 if "turbo" in decoder_name() else 40
+    tight = 0 if trial.by_turbo() else 40
     for name, options in [("4:4:4", {"subsampling": 0}), ("4:2:2", {"subsampling": 1}),
                           ("4:2:0", {"subsampling": 2}), ("progressive", {"progressive": True}),
                           ("quality 100", {"quality": 100}), ("optimized", {"optimize": True})]:
@@ -169,12 +169,6 @@ def other_varieties():
     fives = RNG.integers(0, 32, (6, 8, 3))
     words = (fives[..., 0] << 10 | fives[..., 1] << 5 | fives[..., 2]).astype("<u2")[::-1]
     yield "bmp 16 bits", hostile.bmp(8, 6, 16, data=words.tobytes()), fives * 255 // 31, 1
-
-
-def decoder_name():
-    """What the build decodes with: JPEG by libjpeg-turbo or by stb_image."""
-    return trial.subprocess.run([trial.PROGRAM, "--version"], stdout=trial.subprocess.PIPE,
-                                text=True, check=True).stdout
 
 
 def read_ppm(folder, number):

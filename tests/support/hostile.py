@@ -10,6 +10,8 @@ from PIL import Image
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 DAMAGED = {"corrupt", "truncated"}
 REFUSED = {"corrupt", "truncated", "unsupported", "too-large"}
+# stb_image paints what a scan lacks, and does not say so.
+PAINTED_BY_STB = {"jpeg cut in its scan, end behind"}
 
 
 def photo(width, height, seed=1):

@@ -17,6 +17,12 @@ def parse(line):
     return Trial(path, reason, width, height, detail)
 
 
+def by_turbo():
+    """Whether the build decodes JPEG by libjpeg-turbo, and not by stb_image."""
+    return "turbo" in subprocess.run([PROGRAM, "--version"], stdout=subprocess.PIPE, text=True,
+                                     check=True).stdout
+
+
 def run(paths, *options, seconds_max=120):
     """The trials of paths and what the program wrote on standard error. Raises where it hangs or
     fails: it must not, whatever the pictures are."""

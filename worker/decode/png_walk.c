@@ -26,6 +26,7 @@ typedef struct chunk {
 typedef struct progress {
     uint8_t depth, colour;
     bool palette, pixels, pixels_ended, transparency;
+    size_t pixel_bytes; /* of all IDAT */
 } progress;
 
 static bool is(const chunk *c, const char *type)
@@ -116,6 +117,7 @@ static kin_reason read_chunk(const chunk *c, progress *seen, kin_png_facts *fact
         if (seen->pixels_ended || (seen->colour == 3 && !seen->palette))
             return misplaced(c, verdict);
         seen->pixels = true;
+        seen->pixel_bytes += c->bytes;
         return KIN_REASON_NONE;
     }
     if (is(c, "PLTE")) return read_palette(c, seen, verdict);
@@ -178,7 +180,7 @@ kin_reason kin_png_walk(const uint8_t *data, size_t bytes, kin_png_facts *facts,
         reason = next_chunk(data, bytes, &offset, &c, verdict);
         if (reason != KIN_REASON_NONE) break;
         if (is(&c, "IEND")) {
-            if (seen.pixels) return KIN_REASON_NONE;
+            if (seen.pixel_bytes > 0) return KIN_REASON_NONE;
             return kin_reject(verdict, KIN_REASON_CORRUPT, "PNG: has no pixels (IDAT)");
         }
         reason = read_chunk(&c, &seen, facts, verdict);
