@@ -230,6 +230,10 @@ static void test_varieties(void **unused)
     kin_buffer_append(&png, KIN_PNG_SIGNATURE, 8);
     add_chunk(&png, "IDAT", "x", 1);
     expect(&png, KIN_REASON_CORRUPT, "out of order");
+    start_png(&png, 1, 1, 8, 0);
+    add_chunk(&png, "IDAT", "", 0);
+    add_chunk(&png, "IEND", "", 0);
+    expect(&png, KIN_REASON_CORRUPT, "no pixels");
     kin_buffer_append(&png, "\x89PNG\r\n\x1a\r", 8);
     expect(&png, KIN_REASON_NOT_AN_IMAGE, "");
 }

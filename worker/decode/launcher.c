@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/base/log.h"
 #include "common/base/status.h"
 #include "worker/decode/decode_child.h"
 #include "worker/decode/decode_wire.h"
@@ -163,6 +164,8 @@ int kin_launcher_run(const kin_launcher_options *options)
     kin_status status = KIN_OK;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     detach();
+    if (KIN_SANDBOX_SANITIZED)
+        kin_log(KIN_LOG_INFO, "a sanitizer's build: without seccomp and the limit on memory");
     if (options->sandboxed) {
         status = kin_sandbox_new(&l.sandbox, &error);
         if (status == KIN_OK) status = kin_sandbox_test(l.sandbox, &error);
