@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "common/base/buffer.h"
+#include "common/base/limits.h"
 #include "common/base/reason.h"
 #include "common/base/status.h"
 #include "common/image/image.h"
