@@ -33,6 +33,10 @@ def rank_pid(launcher, rank):
     return None
 
 
+# One folder under several names: seconds of work, so that a signal comes before the end.
+SOURCES = [f"pictures-{i}" for i in range(6)]
+
+
 def alive(pid):
     """Whether a process is there and no zombie that waits for its parent."""
     try:
@@ -47,7 +51,7 @@ def freeze(work, rank):
     environment = dict(index_job.ENVIRONMENT)
     if not LONG:  # the real time is 45 s
         environment["KINDRED_SILENCE_MS"] = "4000"
-    job = subprocess.Popen(index_job.command(3, "-o", index, "pictures"), cwd=work,
+    job = subprocess.Popen(index_job.command(3, "-o", index, *SOURCES), cwd=work,
                            env=environment, stdin=subprocess.DEVNULL,
                            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     pid = rank_pid(job.pid, rank)
@@ -69,7 +73,7 @@ def freeze(work, rank):
     while alive(pid) and time.monotonic() < deadline:
         time.sleep(0.1)
     ok(not alive(pid), f"rank {rank} stopped: it is gone")
-    done = build(3, "-o", index, "pictures", cwd=work)
+    done = build(3, "-o", index, *SOURCES, cwd=work)
     ok(done.returncode == 0, f"rank {rank} stopped: the same command finishes", said(done))
 
 
@@ -77,7 +81,7 @@ def terminate(work):
     """SIGTERM to mpirun and to one rank: one sentence, and the same command goes on."""
     for who in ("mpirun", "rank 1"):
         index = f"index-{who[-1]}"
-        job = subprocess.Popen(index_job.command(2, "-o", index, "pictures"), cwd=work,
+        job = subprocess.Popen(index_job.command(2, "-o", index, *SOURCES), cwd=work,
                                env=index_job.ENVIRONMENT, stdin=subprocess.DEVNULL,
                                stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         pid = rank_pid(job.pid, 1)
@@ -87,13 +91,15 @@ def terminate(work):
         text = job.communicate(timeout=30)[1].decode("utf-8", "replace")
         ok(text.count("the same command goes on from here") == 1 and job.returncode != 0,
            f"SIGTERM to {who}: one sentence", text)
-        done = build(2, "-o", index, "pictures", cwd=work)
+        done = build(2, "-o", index, *SOURCES, cwd=work)
         ok(done.returncode == 0, f"SIGTERM to {who}: the same command finishes", said(done))
 
 
 def main():
     with tempfile.TemporaryDirectory() as work:
-        make(f"{work}/pictures", count=1200, side=120)
+        make(f"{work}/{SOURCES[0]}", count=1200, side=120)
+        for name in SOURCES[1:]:
+            os.symlink(SOURCES[0], f"{work}/{name}")
         terminate(work)
         for rank in (1, 0):
             freeze(work, rank)
