@@ -20,6 +20,9 @@
  * have beats of their own. */
 #define HEARTBEAT_MS 1000
 #define HEARTBEAT_TIMEOUT_MS 5000
+/* Answers that are not sent when a server closes get this long to leave; a client's questions have
+ * nobody who waits for them. */
+#define LINGER_MS 1500
 #define RECONNECT_MS 20
 #define RECONNECT_MAX_MS 500
 
@@ -105,7 +108,7 @@ static void set_options(void *socket, bool server, const char *endpoint)
 {
     int64_t bytes_max = KIN_MESSAGE_BYTES_MAX;
     KIN_CHECK(zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &bytes_max, sizeof bytes_max) == 0);
-    set(socket, ZMQ_LINGER, 0);
+    set(socket, ZMQ_LINGER, server ? LINGER_MS : 0);
     set(socket, ZMQ_SNDHWM, QUEUE_MESSAGES);
     set(socket, ZMQ_RCVHWM, QUEUE_MESSAGES);
     set(socket, ZMQ_HANDSHAKE_IVL, HANDSHAKE_MS);

@@ -49,7 +49,8 @@ KIN_MUST_USE kin_status kin_link_connect(kin_link **link, kin_link_context *cont
                                          const char *endpoint, const kin_link_security *security,
                                          kin_error *error);
 
-/* Messages that are not sent yet are given up. NULL is fine. */
+/* What a client has not sent yet is given up; what a server has not sent gets a second and a half,
+ * spent in kin_link_context_close. NULL is fine. */
 void kin_link_close(kin_link **link);
 
 /* The endpoint that was bound, with its port. */

@@ -309,6 +309,9 @@ static void serve(coordinator *self)
             drain_ns = kin_clock_ns() + (int64_t)DRAIN_MS * NS_PER_MS;
         }
     }
+    /* What came in the meantime is refused, not left unanswered. */
+    for (int i = 0; i < KIN_QUERIES_IN_FLIGHT_MAX && hear_client(self); i++)
+        continue;
 }
 
 static kin_status read_index(coordinator *self, const char *index_path, kin_digest *digest,

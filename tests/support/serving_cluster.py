@@ -89,10 +89,13 @@ class Cluster:
                                   all(w["shards"] for w in report["workers"]))
         end = time.monotonic() + seconds
         with self.client(seconds=seconds) as client:
-            while time.monotonic() < end:
-                if condition(client.status()):
-                    return True
-                time.sleep(0.02)
+            try:
+                while time.monotonic() < end:
+                    if condition(client.status()):
+                        return True
+                    time.sleep(0.02)
+            except TimeoutError:
+                pass
         return False
 
     def text(self):
