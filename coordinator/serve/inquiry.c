@@ -249,23 +249,26 @@ static bool has_open_leg(const kin_inquiry *inquiry)
     return false;
 }
 
+/* Where no worker of those there are encodes pictures, waiting for one is in vain. */
+static void refuse_picture(kin_inquiry *inquiry, const kin_fleet *fleet)
+{
+    const kin_fleet_worker *one = NULL;
+    for (uint32_t i = 0; i < fleet->end && one == NULL; i++)
+        if (fleet->workers[i] != NULL && !fleet->workers[i]->leaving) one = fleet->workers[i];
+    if (one == NULL) return;
+    inquiry->final = true;
+    (void)kin_fail(&inquiry->failure, KIN_UNAVAILABLE, "no worker encodes pictures: %s",
+                   one->no_pictures);
+}
+
 static void dispatch_picture(kin_inquiry *inquiry, kin_inquiry_scope *scope)
 {
     if (has_open_leg(inquiry)) return;
     uint32_t worker = kin_fleet_choose_encoder(scope->fleet, inquiry->avoid_encoder);
-    if (worker != KIN_FLEET_NONE) {
+    if (worker != KIN_FLEET_NONE)
         send_leg(inquiry, scope, worker, NULL, 0, false);
-        return;
-    }
-    for (uint32_t i = 0; i < scope->fleet->end; i++) {
-        const kin_fleet_worker *other = scope->fleet->workers[i];
-        if (other == NULL || other->encodes ||
-            kin_fleet_choose_encoder(scope->fleet, KIN_FLEET_NONE) != KIN_FLEET_NONE)
-            continue;
-        inquiry->final = true;
-        (void)kin_fail(&inquiry->failure, KIN_UNAVAILABLE, "no worker encodes pictures: %s",
-                       other->no_pictures);
-    }
+    else if (kin_fleet_choose_encoder(scope->fleet, KIN_FLEET_NONE) == KIN_FLEET_NONE)
+        refuse_picture(inquiry, scope->fleet);
 }
 
 void kin_inquiry_dispatch(kin_inquiry *inquiry, kin_inquiry_scope *scope)
