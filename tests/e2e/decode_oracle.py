@@ -244,8 +244,32 @@ def test_reduced_jpeg(folder):
                f"the raster does not depend on a thumbnail of {thumbnail}")
 
 
+def difference(image, other):
+    return abs(numpy.asarray(image.convert("RGB")).astype(int) - numpy.asarray(other)).mean()
+
+
+def test_thumbnails(folder):
+    """JPEG of quality 85: upright, of the picture's shape, no worse than Pillow's JPEG of 85."""
+    exif = Image.Exif()
+    exif[274] = 6
+    data = [encoded(photo(900, 300, 5), "PNG"), encoded(photo(640, 480, 6), "JPEG", exif=exif),
+            encoded(photo(30, 20, 7), "BMP"), encoded(textured(600, 500), "PNG")]
+    sizes = [(96, 32), (72, 96), (30, 20), (96, 80)]
+    decode(folder, data, "--thumbnail", "96")
+    for number, (source, size) in enumerate(zip(data, sizes)):
+        with open(os.path.join(folder, "pixels", f"{number}.jpg"), "rb") as file:
+            thumbnail = Image.open(io.BytesIO(file.read()))
+        whole = ImageOps.exif_transpose(Image.open(io.BytesIO(source))).convert("RGB")
+        other = whole.resize(size, Image.BILINEAR)
+        lost = difference(Image.open(io.BytesIO(encoded(other, "JPEG", quality=85))), other)
+        fits = thumbnail.size == size and thumbnail.format == "JPEG"
+        mean = difference(thumbnail, other) if fits else 255
+        tap.ok(mean <= lost + 1, f"thumbnail of {whole.size}: {size}, as good as Pillow's",
+               thumbnail.size, f"off by {mean}, Pillow's by {lost}")
+
+
 def main():
-    for test in (test_varieties, test_sizes, test_reduced_jpeg):
+    for test in (test_varieties, test_sizes, test_reduced_jpeg, test_thumbnails):
         folder = tempfile.mkdtemp(prefix="kindred-decode-")
         try:
             test(folder)

@@ -10,6 +10,7 @@
 #include "common/base/file.h"
 #include "common/base/limits.h"
 #include "common/base/log.h"
+#include "common/base/memory.h"
 #include "common/base/options.h"
 #include "common/base/text.h"
 #include "worker/decode/decode_wire.h"
@@ -19,32 +20,39 @@
 static const char help[] =
     "usage: kindred-decode --try [--side N] [--raster-out FOLDER] FILE...\n"
     "\n"
-    "The sandboxed picture decoder of Kindred. Other programs start it themselves; by hand it "
-    "says\n"
-    "what it makes of files, a line each: FILE, reason (none: decoded), WIDTHxHEIGHT, detail.\n"
+    "The sandboxed picture decoder of Kindred. Other programs start it themselves;\n"
+    "by hand it says what it makes of files, a line each: FILE, reason (none:\n"
+    "decoded), WIDTHxHEIGHT, detail.\n"
     "\n"
     "  --try                decode the files\n"
     "  --side N             reduce to fit within N x N (default 1024)\n"
     "  --raster WxH         stretch to W x H instead\n"
     "  --thumbnail N        make a thumbnail of N x N as well (default 0, none)\n"
-    "  --raster-out FOLDER  write decoded pictures there: 0.ppm, 1.ppm, ... by position\n"
+    "  --raster-out FOLDER  write rasters there by position: 0.ppm, 1.ppm, ..., and\n"
+    "                       thumbnails: 0.jpg, 1.jpg, ...\n"
     "  --version            print what decodes here\n"
-    "  --no-sandbox         decode without the sandbox; only where the kernel lacks seccomp\n"
+    "  --no-sandbox         decode without it; only where the kernel lacks seccomp\n"
     "\n"
     "Example: kindred-decode --try holiday/*.jpg\n";
 
-static kin_status write_raster(const kin_image *raster, const char *folder, int number,
+/* Writes the raster as NUMBER.ppm and the thumbnail, where there is one, as NUMBER.jpg. */
+static kin_status write_pixels(const kin_decoded *decoded, const char *folder, int number,
                                kin_error *error)
 {
-    char name[32];
-    snprintf(name, sizeof name, "%d.ppm", number);
-    char *path = kin_path_join(folder, name);
+    const kin_image *raster = &decoded->raster;
+    char *base = kin_sprintf("%s/%d", folder, number);
+    char *path = kin_sprintf("%s.ppm", base), *thumbnail_path = kin_sprintf("%s.jpg", base);
     kin_buffer file = {0};
     kin_buffer_printf(&file, "P6\n%u %u\n255\n", raster->width, raster->height);
     kin_buffer_append(&file, raster->pixels, (size_t)raster->width * raster->height * 3);
     kin_status status = kin_file_write_atomic(path, file.data, file.bytes, error);
+    if (status == KIN_OK && decoded->thumbnail.bytes > 0)
+        status = kin_file_write_atomic(thumbnail_path, decoded->thumbnail.data,
+                                       decoded->thumbnail.bytes, error);
     kin_buffer_fini(&file);
+    free(base);
     free(path);
+    free(thumbnail_path);
     return status;
 }
 
@@ -119,7 +127,7 @@ static kin_status try_files(char **files, int count, const try_options *wanted, 
         if (decoded.reason == KIN_REASON_NONE)
             status = kin_decoder_run(decoder, bytes, &request, &decoded, error);
         if (status == KIN_OK && decoded.reason == KIN_REASON_NONE && wanted->raster_folder != NULL)
-            status = write_raster(&decoded.raster, wanted->raster_folder, i, error);
+            status = write_pixels(&decoded, wanted->raster_folder, i, error);
         if (status == KIN_OK) print_line(files[i], &decoded);
     }
     kin_decoded_fini(&decoded);
