@@ -218,8 +218,36 @@ def main():
         ok(end(worker, signal.SIGTERM) == 0, "a worker without coordinator ends with status 0")
 
 
+def supervised():
+    """kindred serve starts what dies again, and stops all of it together."""
+    serve = start("kindred", "serve", INDEX, "--endpoint", CLIENT_SIDE, "--workers", "2")
+    wait_for("kindred serve is ready", lambda r: len(r.get("workers", [])) == 2)
+    pids = {worker["pid"] for worker in status(Asker())["workers"]}
+    os.kill(min(pids), signal.SIGKILL)
+    ok(wait_for("another worker", lambda r: len({w["pid"] for w in r.get("workers", [])} - pids) == 1
+                and len(r["workers"]) == 2 and min(replicas(r)) == 2),
+       "kindred serve starts a killed worker again")
+    children = subprocess.run(["pgrep", "-P", str(serve.pid)], capture_output=True, text=True,
+                              check=False).stdout.split()
+    ok(len(children) == 3, "it has three children", children)
+    ok(end(serve, signal.SIGTERM) == 0, "it ends with status 0 on SIGTERM")
+    ok(not any(os.path.exists(f"/proc/{child}") for child in children), "and its children with it")
+
+    serve = start("kindred", "serve", INDEX, "--endpoint", CLIENT_SIDE, "--workers", "2")
+    wait_for("kindred serve is ready", lambda r: len(r.get("workers", [])) == 2)
+    children = subprocess.run(["pgrep", "-P", str(serve.pid)], capture_output=True, text=True,
+                              check=False).stdout.split()
+    end(serve)
+    until = time.monotonic() + 10
+    while time.monotonic() < until and any(os.path.exists(f"/proc/{child}") for child in children):
+        time.sleep(0.05)
+    ok(not any(os.path.exists(f"/proc/{child}") for child in children),
+       "children of a killed kindred serve end by themselves")
+
+
 try:
     main()
+    supervised()
 finally:
     for leftover in processes:
         leftover.kill()
