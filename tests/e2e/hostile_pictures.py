@@ -54,6 +54,20 @@ def test_cases(folder):
                f"{name}: {' or '.join(sorted(reasons))}", hurt, after)
 
 
+def test_order(folder):
+    """What is said of a picture does not depend on those before it, nor on the sandbox."""
+    paths = [write(folder, f"case-{number}", data)
+             for number, (_, data, _) in enumerate(hostile.cases())]
+    forward, _ = trial.run(paths, "--side", "64", seconds_max=SECONDS_MAX)
+    backward, _ = trial.run(paths[::-1], "--side", "64", seconds_max=SECONDS_MAX)
+    differing = [pair for pair in zip(forward, backward[::-1]) if pair[0] != pair[1]]
+    tap.ok(not differing, "the same in another order", *differing)
+    bare, said = trial.run(paths, "--side", "64", "--no-sandbox", seconds_max=SECONDS_MAX)
+    tap.ok([t.reason for t in bare] == [t.reason for t in forward], "the same without a sandbox",
+           *[pair for pair in zip(forward, bare) if pair[0] != pair[1]])
+    tap.ok("WITHOUT" in said, "which is said aloud", said)
+
+
 def seeds():
     photo, small = hostile.photo(48, 36), hostile.photo(24, 20, seed=2)
     grey, palette = small.convert("L"), small.quantize(16)
@@ -212,7 +226,8 @@ def test_nothing_outlives(folder):
 
 
 def main():
-    for test in (test_cases, test_mutations, test_child_that_ends, test_nothing_outlives):
+    for test in (test_cases, test_order, test_mutations, test_child_that_ends,
+                 test_nothing_outlives):
         folder = tempfile.mkdtemp(prefix="kindred-hostile-")
         try:
             test(folder)
