@@ -17,6 +17,7 @@
 #include "common/base/memory.h"
 #include "common/base/stop.h"
 #include "coordinator/client/cluster_ready.h"
+#include "coordinator/client/socket_folder.h"
 #include "proto/generation.h"
 #include "proto/key_file.h"
 
@@ -38,7 +39,7 @@ typedef struct child {
 
 struct kin_cluster {
     kin_cluster_options options;
-    char *folder; /* private sockets; NULL: none */
+    kin_socket_folder folder; /* private sockets */
     char *endpoint, *worker_endpoint;
     char server_key[KIN_KEY_TEXT_BYTES]; /* public; of key_file */
     uint32_t replicas;
@@ -176,19 +177,15 @@ static kin_status choose_endpoints(kin_cluster *cluster, kin_error *error)
 {
     const kin_cluster_options *options = &cluster->options;
     if (options->client_endpoint == NULL || options->worker_endpoint == NULL) {
-        cluster->folder = kin_strdup("/tmp/kindred-XXXXXX"); /* short: a socket's path is, too */
-        if (mkdtemp(cluster->folder) == NULL) {
-            free(cluster->folder);
-            cluster->folder = NULL;
-            return kin_fail(error, KIN_IO, "cannot make a folder in /tmp: %s", strerror(errno));
-        }
+        kin_status status = kin_socket_folder_make(&cluster->folder, error);
+        if (status != KIN_OK) return status;
     }
     cluster->endpoint = options->client_endpoint != NULL
                             ? kin_strdup(options->client_endpoint)
-                            : kin_sprintf("ipc://%s/clients", cluster->folder);
+                            : kin_sprintf("ipc://%s/clients", cluster->folder.path);
     cluster->worker_endpoint = options->worker_endpoint != NULL
                                    ? kin_strdup(options->worker_endpoint)
-                                   : kin_sprintf("ipc://%s/workers", cluster->folder);
+                                   : kin_sprintf("ipc://%s/workers", cluster->folder.path);
     return KIN_OK;
 }
 
@@ -314,7 +311,6 @@ static void await_end(child *one, int64_t end_ms)
 void kin_cluster_stop(kin_cluster **cluster)
 {
     kin_cluster *stopped = *cluster;
-    kin_error error;
     if (stopped == NULL) return;
     if (stopped->coordinator.pid > 0) kill(stopped->coordinator.pid, SIGTERM);
     await_end(&stopped->coordinator, kin_clock_ms() + STOP_TIMEOUT_MS);
@@ -323,9 +319,7 @@ void kin_cluster_stop(kin_cluster **cluster)
     int64_t end_ms = kin_clock_ms() + STOP_TIMEOUT_MS;
     for (uint32_t i = 0; i < stopped->options.workers; i++)
         await_end(&stopped->workers[i], end_ms);
-    if (stopped->folder != NULL && kin_directory_remove(stopped->folder, &error) != KIN_OK)
-        kin_log(KIN_LOG_WARNING, "%s", error.text);
-    free(stopped->folder);
+    kin_socket_folder_remove(&stopped->folder);
     free(stopped->endpoint);
     free(stopped->worker_endpoint);
     free(stopped->workers);

@@ -237,12 +237,20 @@ def supervised():
     wait_for("kindred serve is ready", lambda r: len(r.get("workers", [])) == 2)
     children = subprocess.run(["pgrep", "-P", str(serve.pid)], capture_output=True, text=True,
                               check=False).stdout.split()
+    worker = status(Asker())["workers"][0]["pid"]
+    with open(f"/proc/{worker}/cmdline", encoding="utf-8") as words:
+        folder = os.path.dirname(words.read().split("ipc://")[1].split("\0")[0])
     end(serve)
     until = time.monotonic() + 10
     while time.monotonic() < until and any(os.path.exists(f"/proc/{child}") for child in children):
         time.sleep(0.05)
     ok(not any(os.path.exists(f"/proc/{child}") for child in children),
        "children of a killed kindred serve end by themselves")
+    there = os.path.isdir(folder)
+    asked = subprocess.run([f"{BIN}/kindred", "search", INDEX, "--code", "0" * 16], check=False,
+                           stdin=subprocess.DEVNULL, capture_output=True, env=ENVIRONMENT)
+    ok(asked.returncode == 0 and there and not os.path.exists(folder),
+       "the next cluster removes the folder of sockets that it left behind", folder, asked.stderr)
 
 
 try:
