@@ -309,7 +309,9 @@ static void serve(coordinator *self)
             drain_ns = kin_clock_ns() + (int64_t)DRAIN_MS * NS_PER_MS;
         }
     }
-    /* What came in the meantime is refused, not left unanswered. */
+    /* What is open still, and what came in the meantime, is refused, not left unanswered. */
+    for (uint32_t slot = 0; slot < KIN_QUERIES_IN_FLIGHT_MAX; slot++)
+        if (self->inquiries[slot] != NULL) finish(self, slot, kin_clock_ns());
     for (int i = 0; i < KIN_QUERIES_IN_FLIGHT_MAX && hear_client(self); i++)
         continue;
 }
