@@ -21,6 +21,8 @@
 #define DRAIN_MS 5000
 /* A leg is late after four times what 99 of 100 questions took, and never before this. */
 #define LATE_MS_MIN 50
+/* With more questions open than that everything is late, and asking twice would make it later. */
+#define HEDGE_OPEN_MAX 64
 #define MANIFEST_BYTES_MAX (16u << 20)
 /* Questions hold the bytes of their pictures until they are answered: eight of the largest. */
 #define QUESTION_BYTES_MAX ((uint64_t)8 * KIN_PICTURE_BYTES_MAX)
@@ -280,6 +282,7 @@ static void look_at_the_time(coordinator *self)
         lose_worker(self, silent, "is silent: taken for dead");
     double late_ms = 4 * kin_stats_percentile_ms(&self->figures.latency, 0.99);
     self->scope.late_ns = (int64_t)(late_ms < LATE_MS_MIN ? LATE_MS_MIN : late_ms) * NS_PER_MS;
+    if (self->open > HEDGE_OPEN_MAX) self->scope.late_ns = INT64_MAX;
     for (uint32_t slot = 0; self->open > 0 && slot < KIN_QUERIES_IN_FLIGHT_MAX; slot++) {
         if (self->inquiries[slot] == NULL) continue;
         kin_inquiry_tick(self->inquiries[slot], &self->scope, now_ns);
