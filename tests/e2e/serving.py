@@ -438,6 +438,8 @@ def main():
     status_says(cluster)
     ok(cluster.coordinator.poll() is None and all(w.poll() is None for w in cluster.workers),
        "nothing has died")
+    ok(cluster.wait(lambda report: report["queries"]["open"] == 0),
+       "what the client that never reads asked is over", cluster.text())
     drains(cluster, oracle)
     workers_leave(oracle, folder)
     damaged()
