@@ -61,10 +61,12 @@
 #define KIN_DEADLINE_MS_DEFAULT 10000
 #define KIN_DEADLINE_MS_MAX 600000
 
-/* Workers a coordinator serves, and queries it holds at once before it answers BUSY. */
+/* Workers a coordinator serves, and queries it holds at once, of all and of one client, before it
+ * answers BUSY. */
 #define KIN_WORKERS_MAX 1024
 #define KIN_REPLICAS_DEFAULT 2
 #define KIN_QUERIES_IN_FLIGHT_MAX 4096
+#define KIN_QUERIES_OF_CLIENT_MAX 2048
 
 /* Ranks of a job, and pictures of a chunk (the checkpoint): a chunk is a few seconds of work. */
 #define KIN_RANKS_MAX 4096

@@ -3,6 +3,7 @@
 #ifndef COMMON_BASE_MEMORY_H
 #define COMMON_BASE_MEMORY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* count objects of size bytes, zeroed; never NULL (count or size 0 gives a pointer to free). */
@@ -18,5 +19,10 @@ char *kin_strdup(const char *text) __attribute__((returns_nonnull));
 
 /* A new string from a printf format. */
 char *kin_sprintf(const char *format, ...) __attribute__((format(printf, 1, 2), returns_nonnull));
+
+/* Takes bytes from the system now and keeps them for what this process will allocate later: a job
+ * that does not fit fails when it starts, not after hours. False if they are not to be had. Works
+ * with glibc; elsewhere the memory may be taken anew. */
+bool kin_memory_reserve(size_t bytes);
 
 #endif

@@ -12,6 +12,7 @@
 #include "common/base/stop.h"
 #include "coordinator/serve/inquiry.h"
 #include "coordinator/serve/status_report.h"
+#include "coordinator/serve/turns.h"
 #include "proto/generation.h"
 
 #define NS_PER_MS 1000000
@@ -21,11 +22,11 @@
 #define DRAIN_MS 5000
 /* A leg is late after four times what 99 of 100 questions took, and never before this. */
 #define LATE_MS_MIN 50
-/* With more questions open than that everything is late, and asking twice would make it later. */
-#define HEDGE_OPEN_MAX 64
+/* Questions that are with the workers at once: enough to keep every thread of theirs busy while
+ * answers travel. The others wait for their turn. */
+#define ASKED_PER_WORKER 32
+#define ASKED_MIN 64
 #define MANIFEST_BYTES_MAX (16u << 20)
-/* Questions hold the bytes of their pictures until they are answered: eight of the largest. */
-#define QUESTION_BYTES_MAX ((uint64_t)8 * KIN_PICTURE_BYTES_MAX)
 /* Messages taken from one side before the other gets its turn. */
 #define MESSAGES_PER_TURN 64
 
@@ -39,8 +40,7 @@ typedef struct coordinator {
     kin_fleet fleet;
     kin_inquiry_scope scope;
     kin_inquiry *inquiries[KIN_QUERIES_IN_FLIGHT_MAX]; /* NULL: the slot is free */
-    uint32_t open, slot; /* questions; where to look for the next free slot */
-    uint64_t open_bytes; /* of their messages */
+    kin_turns *turns;
     kin_serve_figures figures;
     kin_buffer out;
     bool draining;
@@ -71,9 +71,8 @@ static void finish(coordinator *self, uint32_t slot, int64_t now_ns)
     self->figures.errors += status != KIN_OK && status != KIN_PARTIAL;
     if (inquiry->question.type == KIN_MESSAGE_SEARCH)
         kin_stats_add(&self->figures.latency, now_ns - inquiry->started_ns);
-    self->open_bytes -= inquiry->question_bytes;
     kin_inquiry_destroy(&self->inquiries[slot], &self->scope);
-    self->open--;
+    kin_turns_leave(self->turns, slot);
 }
 
 static void finish_if_done(coordinator *self, uint32_t slot)
@@ -84,35 +83,38 @@ static void finish_if_done(coordinator *self, uint32_t slot)
         finish(self, slot, now_ns);
 }
 
+/* Asks those whose turn it is. */
+static void take_turns(coordinator *self)
+{
+    uint32_t slot, asked_max = ASKED_PER_WORKER * self->fleet.count;
+    if (asked_max < ASKED_MIN) asked_max = ASKED_MIN;
+    while ((slot = kin_turns_next(self->turns, asked_max)) != KIN_TURNS_NONE) {
+        kin_inquiry_ask(self->inquiries[slot], &self->scope);
+        finish_if_done(self, slot);
+    }
+}
+
 static void start_inquiry(coordinator *self, const kin_link_peer *client, kin_message *question,
                           kin_buffer *body)
 {
     kin_error error = {0};
     uint64_t request = question->request;
     kin_status status = KIN_OK;
+    uint32_t slot;
     if (self->draining)
         status = kin_fail(&error, KIN_UNAVAILABLE, "the coordinator is stopping; ask another");
-    else if (self->open == KIN_QUERIES_IN_FLIGHT_MAX)
-        status = kin_fail(&error, KIN_BUSY, "%u questions are open, the limit; ask again later",
-                          self->open);
-    else if (self->open > 0 && self->open_bytes + body->bytes > QUESTION_BYTES_MAX)
-        status = kin_fail(&error, KIN_BUSY,
-                          "%u questions with large pictures are open; ask again later", self->open);
+    else
+        status = kin_turns_enter(self->turns, client, body->bytes, &slot, &error);
     if (status == KIN_OK) {
-        while (self->inquiries[self->slot] != NULL)
-            self->slot = (self->slot + 1) % KIN_QUERIES_IN_FLIGHT_MAX;
         self->figures.queries += question->type == KIN_MESSAGE_SEARCH;
-        status = kin_inquiry_start(&self->inquiries[self->slot], &self->scope, self->slot, client,
-                                   question, body, &error);
+        status = kin_inquiry_start(&self->inquiries[slot], &self->scope, slot, client, question,
+                                   body, &error);
+        if (status != KIN_OK) kin_turns_leave(self->turns, slot);
     }
-    if (status != KIN_OK) {
+    if (status == KIN_OK)
+        take_turns(self);
+    else
         reply_error(self, client, request, &error);
-        return;
-    }
-    self->open++;
-    self->open_bytes += self->inquiries[self->slot]->question_bytes;
-    kin_inquiry_dispatch(self->inquiries[self->slot], &self->scope);
-    finish_if_done(self, self->slot);
 }
 
 static void reply_status(coordinator *self, const kin_link_peer *client, uint64_t request)
@@ -121,7 +123,7 @@ static void reply_status(coordinator *self, const kin_link_peer *client, uint64_
     kin_error error = {0};
     kin_message report = kin_message_of(KIN_MESSAGE_REPORT);
     kin_status_report(&json, &self->manifest, self->generation, &self->fleet, &self->figures,
-                      self->scope.hedges, self->open);
+                      self->scope.hedges, kin_turns_open(self->turns));
     report.request = request;
     report.bits = self->manifest.bits;
     report.shard_total = self->manifest.shard_count;
@@ -166,7 +168,7 @@ static bool hear_client(coordinator *self)
 /* Everything that is open may go on. */
 static void dispatch_all(coordinator *self)
 {
-    for (uint32_t slot = 0; self->open > 0 && slot < KIN_QUERIES_IN_FLIGHT_MAX; slot++) {
+    for (uint32_t slot = 0; slot < KIN_QUERIES_IN_FLIGHT_MAX; slot++) {
         if (self->inquiries[slot] == NULL) continue;
         kin_inquiry_dispatch(self->inquiries[slot], &self->scope);
         finish_if_done(self, slot);
@@ -177,7 +179,7 @@ static void lose_worker(coordinator *self, uint32_t worker, const char *why)
 {
     kin_log(KIN_LOG_WARNING, "worker %s %s", self->fleet.workers[worker]->name, why);
     kin_fleet_remove(&self->fleet, worker);
-    for (uint32_t slot = 0; self->open > 0 && slot < KIN_QUERIES_IN_FLIGHT_MAX; slot++) {
+    for (uint32_t slot = 0; slot < KIN_QUERIES_IN_FLIGHT_MAX; slot++) {
         if (self->inquiries[slot] == NULL) continue;
         kin_inquiry_worker_gone(self->inquiries[slot], &self->scope, worker);
         finish_if_done(self, slot);
@@ -282,8 +284,9 @@ static void look_at_the_time(coordinator *self)
         lose_worker(self, silent, "is silent: taken for dead");
     double late_ms = 4 * kin_stats_percentile_ms(&self->figures.latency, 0.99);
     self->scope.late_ns = (int64_t)(late_ms < LATE_MS_MIN ? LATE_MS_MIN : late_ms) * NS_PER_MS;
-    if (self->open > HEDGE_OPEN_MAX) self->scope.late_ns = INT64_MAX;
-    for (uint32_t slot = 0; self->open > 0 && slot < KIN_QUERIES_IN_FLIGHT_MAX; slot++) {
+    /* While questions wait everything is late, and asking twice would make it later. */
+    if (kin_turns_waiting(self->turns) > 0) self->scope.late_ns = INT64_MAX;
+    for (uint32_t slot = 0; slot < KIN_QUERIES_IN_FLIGHT_MAX; slot++) {
         if (self->inquiries[slot] == NULL) continue;
         kin_inquiry_tick(self->inquiries[slot], &self->scope, now_ns);
         finish_if_done(self, slot);
@@ -293,7 +296,7 @@ static void look_at_the_time(coordinator *self)
 static void serve(coordinator *self)
 {
     int64_t tick_ns = 0, drain_ns = INT64_MAX;
-    while (!self->draining || (self->open > 0 && kin_clock_ns() < drain_ns)) {
+    while (!self->draining || (kin_turns_open(self->turns) > 0 && kin_clock_ns() < drain_ns)) {
         kin_link_wait waits[] = {{.link = self->clients},
                                  {.link = self->workers},
                                  {.descriptor = kin_stop_descriptor()}};
@@ -302,12 +305,14 @@ static void serve(coordinator *self)
             continue;
         for (int i = 0; i < MESSAGES_PER_TURN && hear_client(self); i++)
             continue;
+        take_turns(self);
         if (kin_clock_ns() - tick_ns >= (int64_t)TICK_MS * NS_PER_MS) {
             look_at_the_time(self);
             tick_ns = kin_clock_ns();
         }
         if (kin_stop_requested() && !self->draining) {
-            kin_log(KIN_LOG_INFO, "stopping; %u questions are finished first", self->open);
+            kin_log(KIN_LOG_INFO, "stopping; %u questions are finished first",
+                    kin_turns_open(self->turns));
             self->draining = true;
             drain_ns = kin_clock_ns() + (int64_t)DRAIN_MS * NS_PER_MS;
         }
@@ -364,6 +369,7 @@ static void fini(coordinator *self)
 {
     for (uint32_t slot = 0; slot < KIN_QUERIES_IN_FLIGHT_MAX; slot++)
         kin_inquiry_destroy(&self->inquiries[slot], &self->scope);
+    kin_turns_destroy(&self->turns);
     kin_fleet_fini(&self->fleet);
     kin_link_close(&self->clients);
     kin_link_close(&self->workers);
@@ -384,6 +390,7 @@ kin_status kin_coordinator_run(const kin_coordinator_options *options, kin_error
     if (status == KIN_OK) {
         kin_fleet_init(&self->fleet, self->workers, &digest, self->manifest.shard_count,
                        options->replicas, options->beat_ms, options->patience_ms);
+        self->turns = kin_turns_new();
         self->scope = (kin_inquiry_scope){.fleet = &self->fleet,
                                           .bits = self->manifest.bits,
                                           .generation = self->generation,

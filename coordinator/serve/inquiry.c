@@ -67,7 +67,7 @@ kin_status kin_inquiry_start(kin_inquiry **inquiry, kin_inquiry_scope *scope, ui
     made->client = *client;
     made->question = *question;
     made->body = *body;
-    made->question_bytes = body->bytes;
+    made->waits = true;
     memset(question, 0, sizeof *question);
     memset(body, 0, sizeof *body);
     made->slot = slot;
@@ -273,7 +273,7 @@ static void dispatch_picture(kin_inquiry *inquiry, kin_inquiry_scope *scope)
 
 void kin_inquiry_dispatch(kin_inquiry *inquiry, kin_inquiry_scope *scope)
 {
-    if (inquiry->final) return;
+    if (inquiry->final || inquiry->waits) return;
     if (inquiry->encoding) {
         dispatch_picture(inquiry, scope);
         return;
@@ -287,6 +287,12 @@ void kin_inquiry_dispatch(kin_inquiry *inquiry, kin_inquiry_scope *scope)
     }
     if (count > 0) send_legs(inquiry, scope, wanted, false);
     free(wanted);
+}
+
+void kin_inquiry_ask(kin_inquiry *inquiry, kin_inquiry_scope *scope)
+{
+    inquiry->waits = false;
+    kin_inquiry_dispatch(inquiry, scope);
 }
 
 /* --- Time ----------------------------------------------------------------------------------- */

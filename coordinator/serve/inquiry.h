@@ -41,7 +41,7 @@ typedef struct kin_inquiry {
     kin_link_peer client;
     kin_message question; /* borrows from body */
     kin_buffer body;
-    uint64_t question_bytes; /* of body, to begin with */
+    bool waits; /* for its turn: nothing is asked yet */
     int64_t started_ns, deadline_ns;
     bool encoding; /* first phase: the code is not known yet */
     kin_code code;
@@ -60,15 +60,17 @@ typedef struct kin_inquiry {
     bool final;
 } kin_inquiry;
 
-/* Takes over question and body. KIN_BAD_INPUT, KIN_MISMATCH for a question that cannot be asked;
- * then nothing is taken. */
+/* Takes over question and body; nothing is asked before kin_inquiry_ask. KIN_BAD_INPUT,
+ * KIN_MISMATCH for a question that cannot be asked; then nothing is taken. */
 KIN_MUST_USE kin_status kin_inquiry_start(kin_inquiry **inquiry, kin_inquiry_scope *scope,
                                           uint32_t slot, const kin_link_peer *client,
                                           kin_message *question, kin_buffer *body,
                                           kin_error *error);
 void kin_inquiry_destroy(kin_inquiry **inquiry, kin_inquiry_scope *scope);
 
-/* Asks what is not asked yet. */
+/* Its turn has come: it waits no more. */
+void kin_inquiry_ask(kin_inquiry *inquiry, kin_inquiry_scope *scope);
+/* Asks what is not asked yet, unless it waits. */
 void kin_inquiry_dispatch(kin_inquiry *inquiry, kin_inquiry_scope *scope);
 /* Looks at the time: late legs, shards to try again. */
 void kin_inquiry_tick(kin_inquiry *inquiry, kin_inquiry_scope *scope, int64_t now_ns);

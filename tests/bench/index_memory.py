@@ -76,10 +76,10 @@ def main():
         job = subprocess.Popen(["mpirun", "-n", str(options.ranks), f"{BIN}/kindred-index",
                                 "build", "-o", f"{work}/index", f"{work}/small.tar"],
                                env=environment, stderr=subprocess.PIPE)
-        early, late = {}, {}
+        early, late, done = {}, {}, 0
         start = time.monotonic()
         while job.poll() is None:
-            done = len(glob.glob(f"{work}/index/building/parts/*.kin")) * CHUNK
+            done = max(done, len(glob.glob(f"{work}/index/building/parts/*.kin")) * CHUNK)
             for pid, memory in rank_memory(find_ranks()).items():
                 into = early if done < options.pictures / 10 else late
                 into[pid] = max(into.get(pid, 0), memory)
@@ -88,8 +88,9 @@ def main():
         print(job.stderr.read().decode("utf-8", "replace")[-1500:])
     print(f"{options.pictures} pictures, {options.ranks} ranks, {seconds:.0f} s")
     for pid in sorted(late):
-        print(f"rank pid {pid}: peak {early.get(pid, 0)} kB in the first tenth, {late[pid]} kB "
-              f"later, ratio {late[pid] / max(early.get(pid, 1), 1):.3f} (limit 1.10)")
+        if pid in early:
+            print(f"rank pid {pid}: peak {early[pid]} kB in the first tenth, {late[pid]} kB later, "
+                  f"ratio {late[pid] / early[pid]:.3f} (limit 1.10)")
 
 
 main()

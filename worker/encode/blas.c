@@ -42,11 +42,18 @@ void kin_blas_multiply(size_t rows, size_t columns, size_t depth, const double *
                 a, (int)depth, b, (int)columns, 0, c, (int)columns);
 }
 
+/* Sizes that dsyevr asks for: 26 n and 10 n at least; more of the first lets it block. */
+#define EIGEN_WORK_ROWS 64
+
+size_t kin_blas_eigenvectors_numbers(size_t n, size_t count)
+{
+    return n * n + (EIGEN_WORK_ROWS + 1 + count + 5 + 1) * n;
+}
+
 bool kin_blas_eigenvectors(size_t n, size_t count, double *matrix, double *values, double *vectors)
 {
     KIN_CHECK(count >= 1 && count <= n);
-    /* Sizes that dsyevr asks for: 26 n and 10 n at least; more of the first lets it block. */
-    int order = (int)n, first = (int)(n - count) + 1, work_count = 64 * order;
+    int order = (int)n, first = (int)(n - count) + 1, work_count = EIGEN_WORK_ROWS * order;
     int integer_count = 10 * order, found = 0, info = 0;
     double *work = kin_malloc((size_t)work_count * sizeof *work);
     double *ascending = kin_malloc(n * sizeof *ascending);

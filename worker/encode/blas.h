@@ -31,6 +31,9 @@ void kin_blas_multiply(size_t rows, size_t columns, size_t depth, const double *
  * LAA 2004). */
 bool kin_blas_eigenvectors(size_t n, size_t count, double *matrix, double *values, double *vectors);
 
+/* Doubles that takes in all: the matrix, and what is allocated. */
+size_t kin_blas_eigenvectors_numbers(size_t n, size_t count);
+
 /* The orthogonal factor u v^T of a matrix [n][n] = u s v^T: the rotation nearest to it. Destroys
  * the matrix. False where LAPACK does not converge. Method: dgesdd; Schoenemann, Psychometrika
  * 1966. */

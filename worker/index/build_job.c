@@ -191,6 +191,7 @@ static void run_stages(kin_build_state *build)
     build->sampled = kin_calloc(building->chunk_count, 1);
     build->done = kin_calloc(building->chunk_count, 1);
     build->sample_first = kin_calloc(building->chunk_count + 1, sizeof *build->sample_first);
+    kin_sampling_reserve(build);
     build->worker = kin_chunk_worker_new(building, build->decoder, build->features,
                                          build->options->thumbnail_side, build->comm);
     read_sample(build);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/base/memory.h"
+#include "common/base/text.h"
 #include "worker/index/part_file.h"
 #include "worker/train/train.h"
 
@@ -88,6 +89,44 @@ static void tick(void *user, double fraction)
     kin_comm_tick(build->comm);
 }
 
+static kin_train_options training_options(const kin_build_state *build)
+{
+    return (kin_train_options){.method = build->options->hasher,
+                               .bits = build->options->bits,
+                               .seed = build->options->seed,
+                               .iterations = ITQ_ITERATIONS,
+                               .features = kin_features_name(build->features),
+                               .decoder = kin_decoder_name(),
+                               .dimensions = kin_features_dimensions(build->features)};
+}
+
+size_t kin_sampling_memory(const kin_build_state *build)
+{
+    uint64_t ranks = (uint64_t)kin_comm_ranks(build->comm);
+    uint64_t rank = (uint64_t)kin_comm_rank(build->comm);
+    uint64_t slices =
+        rank < KIN_TRAIN_SLICES ? (KIN_TRAIN_SLICES - rank + ranks - 1) / ranks : 0;
+    uint64_t sample = build->options->sample_pictures + build->building.chunk_pictures;
+    if (sample > build->building.list.count) sample = build->building.list.count;
+    uint64_t vectors = sample * slices / KIN_TRAIN_SLICES + slices;
+    kin_train_options options = training_options(build);
+    return vectors * options.dimensions * sizeof(float) +
+           kin_train_memory(&options, (int)rank, slices, vectors);
+}
+
+void kin_sampling_reserve(kin_build_state *build)
+{
+    size_t bytes = kin_sampling_memory(build);
+    kin_error error;
+    char text[32];
+    if (kin_memory_reserve(bytes)) return;
+    (void)kin_fail(&error, KIN_LIMIT,
+                   "learning the codes needs %s of memory here, which are not to be had; take more "
+                   "ranks, or a smaller --sample",
+                   kin_text_bytes(bytes, text));
+    kin_comm_fail(build->comm, &error);
+}
+
 static void train(kin_build_state *build, kin_buffer *file)
 {
     int rank = kin_comm_rank(build->comm), ranks = kin_comm_ranks(build->comm);
@@ -109,13 +148,7 @@ static void train(kin_build_state *build, kin_buffer *file)
                                  .sum_slices = sum_slices,
                                  .broadcast = broadcast,
                                  .tick = tick};
-    kin_train_options options = {.method = build->options->hasher,
-                                 .bits = build->options->bits,
-                                 .seed = build->options->seed,
-                                 .iterations = ITQ_ITERATIONS,
-                                 .features = kin_features_name(build->features),
-                                 .decoder = kin_decoder_name(),
-                                 .dimensions = kin_features_dimensions(build->features)};
+    kin_train_options options = training_options(build);
     kin_error error;
     if (kin_train(&context, &options, slices, file, &error) != KIN_OK)
         kin_comm_fail_together(build->comm, &error);

@@ -10,6 +10,11 @@
 void kin_sampling_choose(uint8_t *sampled, uint64_t chunk_count, uint32_t chunk_pictures,
                          uint64_t pictures);
 
+/* The most memory that learning takes on this rank, vectors included. */
+size_t kin_sampling_memory(const kin_build_state *build);
+/* Takes it from the system before the first picture is read; ends the job where that fails. */
+void kin_sampling_reserve(kin_build_state *build);
+
 /* All ranks together, once the sample's parts are there: how many vectors they hold, into
  * build->sample_first and sampled_pictures. */
 void kin_sampling_count(kin_build_state *build);

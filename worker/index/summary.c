@@ -7,7 +7,7 @@
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/text.h"
-#include "worker/train/train.h"
+#include "worker/index/sampling.h"
 
 /* Programs, libraries, MPI's own buffers: measured 60 to 90 MB on Debian 12. */
 #define BASE_BYTES ((uint64_t)128 << 20)
@@ -22,13 +22,7 @@ uint64_t kin_summary_memory_bound(const kin_build_state *build)
     uint64_t chunk = build->building.chunk_pictures;
     uint64_t row_bytes = bits / 8 + sizeof(uint64_t);
     uint64_t shards = build->options->shards > 0 ? build->options->shards : KIN_SHARDS_DEFAULT;
-    uint64_t sample = build->options->sample_pictures + chunk;
-    if (sample > inputs) sample = inputs;
-    uint64_t slices = ranks < KIN_TRAIN_SLICES ? (KIN_TRAIN_SLICES + ranks - 1) / ranks : 1;
-    /* Learning: vectors of this rank's slices and their projections, and for every slice a matrix
-     * of moments, with room for LAPACK. */
-    uint64_t learn = sample * slices / KIN_TRAIN_SLICES * (dimensions * 4 + bits * 8) +
-                     (slices + 4) * dimensions * dimensions * sizeof(double);
+    uint64_t learn = kin_sampling_memory(build);
     /* Making parts: the picture that is shared with the decoder, and one chunk. */
     uint64_t make = KIN_PICTURE_BYTES_MAX + chunk * (dimensions * 4 + 3 * 16384);
     /* Exchange: own rows twice while they are sorted, one shard three times. */

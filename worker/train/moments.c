@@ -80,6 +80,12 @@ static void add_band(const kin_train_slice *slice, size_t dimensions, const doub
     }
 }
 
+size_t kin_train_covariance_numbers(size_t dimensions, size_t slices)
+{
+    return KIN_TRAIN_BLOCK_ROWS * dimensions +
+           (slices + 1) * smaller(BAND_ROWS, dimensions) * dimensions;
+}
+
 kin_status kin_train_covariance(const kin_train_context *context, const kin_train_slice *slices,
                                 size_t dimensions, const double *mean, double *covariance,
                                 double start, double end, kin_error *error)

@@ -29,4 +29,7 @@ KIN_MUST_USE kin_status kin_train_covariance(const kin_train_context *context,
                                              const double *mean, double *covariance, double start,
                                              double end, kin_error *error);
 
+/* Doubles that kin_train_covariance allocates on a rank that owns `slices` slices. */
+size_t kin_train_covariance_numbers(size_t dimensions, size_t slices);
+
 #endif

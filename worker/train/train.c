@@ -206,6 +206,19 @@ static kin_status share_file(const kin_train_context *context, kin_status status
     return shared;
 }
 
+size_t kin_train_memory(const kin_train_options *options, int rank, size_t slices, size_t vectors)
+{
+    size_t dimensions = options->dimensions, bits = options->bits;
+    size_t block = KIN_TRAIN_BLOCK_ROWS * dimensions;
+    size_t planes = 5 * bits * dimensions + 4 * dimensions * slices;
+    size_t covariance = kin_train_covariance_numbers(dimensions, slices) + block;
+    if (rank == 0) covariance += kin_blas_eigenvectors_numbers(dimensions, bits);
+    size_t quantization = (vectors + slices * KIN_TRAIN_BLOCK_ROWS) * bits + block +
+                          (slices + 16) * (bits * bits + 64 * bits);
+    if (strcmp(options->method, "lsh") == 0) covariance = quantization = 0;
+    return (planes + (covariance > quantization ? covariance : quantization)) * sizeof(double);
+}
+
 kin_status kin_train(const kin_train_context *context, const kin_train_options *options,
                      const kin_train_slice *slices, kin_buffer *file, kin_error *error)
 {
