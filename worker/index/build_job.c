@@ -194,14 +194,19 @@ static void run_stages(kin_build_state *build)
     kin_sampling_reserve(build);
     build->worker = kin_chunk_worker_new(building, build->decoder, build->features,
                                          build->options->thumbnail_side, build->comm);
+    kin_work_times *times = kin_chunk_worker_times(build->worker);
     read_sample(build);
     if (build->sampled_pictures > 0) { /* else there is no picture, which publishing refuses */
+        int64_t learn_ns = kin_clock_ns();
         kin_sampling_train(build);
+        kin_clock_lap(&learn_ns, &times->learn_ns);
         make_parts(build, false);
     }
     if (build->progress != NULL)
         kin_progress_begin(build->progress, "writing the generation", 0, 0);
+    int64_t publish_ns = kin_clock_ns();
     kin_publish_generation(build, &manifest);
+    kin_clock_lap(&publish_ns, &times->publish_ns);
     if (build->progress != NULL) kin_progress_clear(build->progress);
     kin_summary_print(build, &manifest, (double)(kin_clock_ms() - start_ms) / 1000);
     kin_manifest_fini(&manifest);

@@ -57,17 +57,9 @@ void kin_chunk_worker_destroy(kin_chunk_worker **worker)
     *worker = NULL;
 }
 
-const kin_work_times *kin_chunk_worker_times(const kin_chunk_worker *worker)
+kin_work_times *kin_chunk_worker_times(kin_chunk_worker *worker)
 {
     return &worker->times;
-}
-
-/* Adds the time since *start to *total and starts anew. */
-static void lap(int64_t *start, uint64_t *total)
-{
-    int64_t now = kin_clock_ns();
-    *total += (uint64_t)(now - *start);
-    *start = now;
 }
 
 /* Reads and decodes one input. A picture that was too slow gets a second chance: the machine may
@@ -80,12 +72,12 @@ static kin_status decode(kin_chunk_worker *worker, const kin_list_row *row, kin_
     for (int tries = 0; tries < 2 && worker->decoded.reason == KIN_REASON_TIMEOUT; tries++) {
         int64_t start = kin_clock_ns();
         kin_picture_read(&worker->reader, row, kin_decoder_input(worker->decoder), read);
-        lap(&start, &worker->times.read_ns);
+        kin_clock_lap(&start, &worker->times.read_ns);
         worker->times.read_bytes += read->bytes;
         if (read->reason != KIN_REASON_NONE) break;
         status = kin_decoder_run(worker->decoder, read->bytes, &worker->request, &worker->decoded,
                                  error);
-        lap(&start, &worker->times.decode_ns);
+        kin_clock_lap(&start, &worker->times.decode_ns);
         kin_comm_tick(worker->comm);
         if (status != KIN_OK) break;
     }
@@ -108,7 +100,7 @@ static kin_status add_picture(kin_chunk_worker *worker, const kin_list_row *row,
         uint32_t dimensions = kin_features_dimensions(worker->features);
         kin_features_run(worker->features, worker->scratch, &decoded->raster, 1,
                          worker->vectors + (size_t)worker->part.indexed * dimensions);
-        lap(&start, &worker->times.features_ns);
+        kin_clock_lap(&start, &worker->times.features_ns);
         part.detail = "";
         part.thumbnail = decoded->thumbnail.data;
         part.thumbnail_bytes = (uint32_t)decoded->thumbnail.bytes;
@@ -148,7 +140,7 @@ static kin_status write_part(kin_chunk_worker *worker, uint64_t chunk, const kin
     head.job = worker->building->job;
     head.first_id = kin_building_chunk_first(worker->building, chunk);
     head.count = worker->part.count;
-    lap(&start, &worker->times.hash_ns);
+    kin_clock_lap(&start, &worker->times.hash_ns);
     char *path = kin_building_part_path(worker->building, chunk);
     kin_buffer_clear(&worker->file);
     kin_part_builder_finish(&worker->part, &head, values, &worker->file);
@@ -157,7 +149,7 @@ static kin_status write_part(kin_chunk_worker *worker, uint64_t chunk, const kin
     kin_status status = kin_file_write_atomic(path, worker->file.data, worker->file.bytes, error);
     worker->times.written_bytes += worker->file.bytes;
     free(path);
-    lap(&start, &worker->times.write_ns);
+    kin_clock_lap(&start, &worker->times.write_ns);
     return status;
 }
 

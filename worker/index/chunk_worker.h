@@ -15,6 +15,7 @@
 /* Where the time of a rank goes, and what it has done. */
 typedef struct kin_work_times {
     uint64_t read_ns, decode_ns, features_ns, hash_ns, write_ns;
+    uint64_t learn_ns, publish_ns; /* waiting for other ranks within them included */
     uint64_t read_bytes, written_bytes;
     uint64_t pictures, rejected;
 } kin_work_times;
@@ -32,6 +33,7 @@ void kin_chunk_worker_destroy(kin_chunk_worker **worker);
 KIN_MUST_USE kin_status kin_chunk_worker_run(kin_chunk_worker *worker, uint64_t chunk,
                                              const kin_encoder *encoder, kin_error *error);
 
-const kin_work_times *kin_chunk_worker_times(const kin_chunk_worker *worker);
+/* Stages other than parts are added by whoever runs them. */
+kin_work_times *kin_chunk_worker_times(kin_chunk_worker *worker);
 
 #endif

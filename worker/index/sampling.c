@@ -104,8 +104,7 @@ size_t kin_sampling_memory(const kin_build_state *build)
 {
     uint64_t ranks = (uint64_t)kin_comm_ranks(build->comm);
     uint64_t rank = (uint64_t)kin_comm_rank(build->comm);
-    uint64_t slices =
-        rank < KIN_TRAIN_SLICES ? (KIN_TRAIN_SLICES - rank + ranks - 1) / ranks : 0;
+    uint64_t slices = rank < KIN_TRAIN_SLICES ? (KIN_TRAIN_SLICES - rank + ranks - 1) / ranks : 0;
     uint64_t sample = build->options->sample_pictures + build->building.chunk_pictures;
     if (sample > build->building.list.count) sample = build->building.list.count;
     uint64_t vectors = sample * slices / KIN_TRAIN_SLICES + slices;

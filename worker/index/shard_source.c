@@ -5,9 +5,10 @@
 #include "common/base/memory.h"
 #include "worker/index/part_file.h"
 
-/* Parts that are mapped at a time: neighbours by code are strangers by id, so that each row may be
- * in another part. */
-#define PARTS_MAPPED 128
+/* Parts that are mapped at a time, at most: neighbours by code are strangers by id, so that each
+ * row may be in another part, and opening one takes longer than writing a row. Linux lets a process
+ * map 65,530 things (vm.max_map_count), which is why not all are. */
+#define PARTS_MAPPED_MAX 32768
 
 typedef struct slot {
     uint64_t chunk;
@@ -17,7 +18,8 @@ typedef struct slot {
 struct kin_shard_source {
     kin_build_state *build;
     const uint64_t *ids;
-    slot slots[PARTS_MAPPED];
+    uint64_t slot_count;
+    slot *slots; /* [slot_count] */
 };
 
 kin_shard_source *kin_shard_source_new(kin_build_state *build, const uint64_t *ids)
@@ -25,14 +27,18 @@ kin_shard_source *kin_shard_source_new(kin_build_state *build, const uint64_t *i
     kin_shard_source *source = kin_calloc(1, sizeof *source);
     source->build = build;
     source->ids = ids;
+    source->slot_count = build->building.chunk_count;
+    if (source->slot_count > PARTS_MAPPED_MAX) source->slot_count = PARTS_MAPPED_MAX;
+    source->slots = kin_calloc(source->slot_count, sizeof *source->slots);
     return source;
 }
 
 void kin_shard_source_destroy(kin_shard_source **source)
 {
     if (*source == NULL) return;
-    for (int i = 0; i < PARTS_MAPPED; i++)
+    for (uint64_t i = 0; i < (*source)->slot_count; i++)
         kin_part_file_close(&(*source)->slots[i].file);
+    free((*source)->slots);
     free(*source);
     *source = NULL;
 }
@@ -54,7 +60,7 @@ kin_status kin_shard_source_thumbnail(void *user, uint64_t row, const uint8_t **
     kin_shard_source *source = user;
     const kin_building *building = &source->build->building;
     uint64_t id = source->ids[row], chunk = id / building->chunk_pictures;
-    slot *s = &source->slots[chunk % PARTS_MAPPED];
+    slot *s = &source->slots[chunk % source->slot_count];
     if (s->file.path == NULL || s->chunk != chunk) {
         kin_part_file_close(&s->file);
         kin_status status = kin_part_file_open(&s->file, building, chunk, error);

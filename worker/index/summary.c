@@ -72,8 +72,9 @@ static void print_stages(const kin_work_times *sum, double rank_seconds)
         const char *name;
         uint64_t ns;
     } stages[] = {
-        {"read", sum->read_ns}, {"decode", sum->decode_ns}, {"features", sum->features_ns},
-        {"hash", sum->hash_ns}, {"write", sum->write_ns},
+        {"read", sum->read_ns},       {"decode", sum->decode_ns}, {"features", sum->features_ns},
+        {"hash", sum->hash_ns},       {"write", sum->write_ns},   {"learn", sum->learn_ns},
+        {"publish", sum->publish_ns},
     };
     double rest = rank_seconds;
     kin_buffer line = {0};

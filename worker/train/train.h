@@ -43,8 +43,8 @@ typedef struct kin_train_options {
     uint32_t dimensions;
 } kin_train_options;
 
-/* Bytes that kin_train allocates at most, on a rank that owns `slices` slices of `vectors` vectors in
- * all; the vectors themselves not counted. */
+/* Bytes that kin_train allocates at most, on a rank that owns `slices` slices of `vectors` vectors
+ * in all; the vectors themselves not counted. */
 size_t kin_train_memory(const kin_train_options *options, int rank, size_t slices, size_t vectors);
 
 /* Trains on the slices that this rank owns (slices [owned count], ascending) and writes the encoder
