@@ -163,6 +163,11 @@ kin_status kin_container_parse(kin_container *container, const void *data, size_
     return status;
 }
 
+kin_digest kin_container_digest(const void *data)
+{
+    return kin_digest_of(data, KIN_CONTAINER_HEADER_BYTES);
+}
+
 kin_status kin_container_check_range(const kin_container *container, uint64_t offset,
                                      uint64_t bytes, const char *name, kin_error *error)
 {

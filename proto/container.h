@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "common/base/buffer.h"
+#include "common/base/checksum.h"
 #include "common/base/file.h"
 #include "common/base/status.h"
 
@@ -51,6 +52,10 @@ typedef struct kin_container {
 KIN_MUST_USE kin_status kin_container_parse(kin_container *container, const void *data,
                                             size_t bytes, kin_file_kind kind, uint32_t version_max,
                                             const char *name, kin_error *error);
+
+/* Tells a file, of which data is the start, from every other: digest of the header, which holds the
+ * checksum of the block table, which holds those of the blocks. */
+kin_digest kin_container_digest(const void *data);
 
 /* Checks the blocks that hold [offset, offset + bytes). */
 KIN_MUST_USE kin_status kin_container_check_range(const kin_container *container, uint64_t offset,

@@ -33,7 +33,8 @@ enum {
     SUMMARY_DECODER = 192,       /* 128 bytes */
     SUMMARY_CORRELATIONS = 320,  /* u32 */
     SUMMARY_REASONS = 324,       /* u32: rows of "rejected" */
-    SUMMARY_BYTES = 328
+    SUMMARY_LEDGER = 328,        /* 16 bytes */
+    SUMMARY_BYTES = 344
 };
 
 /* A row of "shards". */
@@ -43,7 +44,8 @@ enum {
     SHARD_LAST = 64,        /* 32 bytes */
     SHARD_COUNT = 96,       /* u64 */
     SHARD_FILE_BYTES = 104, /* u64 */
-    SHARD_ROW_BYTES = 112
+    SHARD_DIGEST = 112,     /* 16 bytes */
+    SHARD_ROW_BYTES = 128
 };
 
 /* A row of "correlat": two bit numbers (u32) and phi in 1e-9 (i64, two's complement). */
@@ -81,6 +83,7 @@ static void put_summary(const kin_manifest *manifest, uint8_t summary[SUMMARY_BY
     kin_store_le64(summary + SUMMARY_DISTINCT, manifest->distinct_codes);
     kin_store_le64(summary + SUMMARY_LARGEST_BUCKET, manifest->largest_bucket);
     memcpy(summary + SUMMARY_FINGERPRINT, manifest->fingerprint.byte, 16);
+    memcpy(summary + SUMMARY_LEDGER, manifest->ledger.byte, 16);
     put_text(summary + SUMMARY_FEATURES, sizeof manifest->features, manifest->features);
     put_text(summary + SUMMARY_HASHER, sizeof manifest->hasher, manifest->hasher);
     put_text(summary + SUMMARY_DECODER, sizeof manifest->decoder, manifest->decoder);
@@ -98,6 +101,7 @@ static void put_shards(const kin_manifest *manifest, kin_buffer *rows)
         kin_code_to_bytes(&shard->last, row + SHARD_LAST, manifest->bits);
         kin_store_le64(row + SHARD_COUNT, shard->count);
         kin_store_le64(row + SHARD_FILE_BYTES, shard->bytes);
+        memcpy(row + SHARD_DIGEST, shard->digest.byte, sizeof shard->digest.byte);
         kin_buffer_append(rows, row, sizeof row);
     }
 }
@@ -174,6 +178,7 @@ static kin_status get_summary(kin_manifest *manifest, const uint8_t *summary, co
     manifest->distinct_codes = kin_load_le64(summary + SUMMARY_DISTINCT);
     manifest->largest_bucket = kin_load_le64(summary + SUMMARY_LARGEST_BUCKET);
     memcpy(manifest->fingerprint.byte, summary + SUMMARY_FINGERPRINT, 16);
+    memcpy(manifest->ledger.byte, summary + SUMMARY_LEDGER, 16);
     manifest->correlation_count = kin_load_le32(summary + SUMMARY_CORRELATIONS);
     if (!get_text(manifest->features, summary + SUMMARY_FEATURES, sizeof manifest->features) ||
         !get_text(manifest->hasher, summary + SUMMARY_HASHER, sizeof manifest->hasher) ||
@@ -232,6 +237,7 @@ static kin_status get_shards(kin_manifest *manifest, const uint8_t *rows, const 
         kin_code_from_bytes(&shard->last, rows + SHARD_LAST, manifest->bits);
         shard->count = kin_load_le64(rows + SHARD_COUNT);
         shard->bytes = kin_load_le64(rows + SHARD_FILE_BYTES);
+        memcpy(shard->digest.byte, rows + SHARD_DIGEST, sizeof shard->digest.byte);
         if (i == 0 ? !is_end(&shard->first, manifest->bits, 0)
                    : !follows(&shard[-1].last, &shard->first, manifest->bits))
             return refuse(error, name, "the shards' ranges leave a gap or overlap");

@@ -15,7 +15,8 @@ typedef struct kin_manifest_shard {
     char file[32];        /* "shard-0000.kin", within the generation's folder */
     kin_code first, last; /* range of the code space, both ends included */
     uint64_t count;
-    uint64_t bytes; /* of the file */
+    uint64_t bytes;    /* of the file */
+    kin_digest digest; /* kin_container_digest of the file */
 } kin_manifest_shard;
 
 /* Two bits of the code that say nearly the same: phi is Pearson's correlation of the two. */
@@ -35,6 +36,7 @@ typedef struct kin_manifest {
     uint64_t seed;
     uint64_t training_pictures;
     kin_digest fingerprint; /* of encoder.kin */
+    kin_digest ledger;      /* kin_container_digest of ledger.kin */
     uint32_t thumbnail_side;
     uint64_t inputs;                     /* = indexed + sum of rejected */
     uint64_t indexed;                    /* = sum of shard counts */

@@ -93,7 +93,10 @@ static void write_shard(const char *folder, const row *rows, unsigned bits, uint
                               .key = give_key};
     snprintf(shard->file, sizeof shard->file, "shard-%04u.kin", number);
     char *path = kin_path_join(folder, shard->file);
-    require(kin_shard_write(path, &writing, &shard->bytes, &error), &error);
+    kin_shard_written written;
+    require(kin_shard_write(path, &writing, &written, &error), &error);
+    shard->bytes = written.bytes;
+    shard->digest = written.digest;
     free(path);
     free(words);
     free(ids);

@@ -44,6 +44,8 @@ static kin_manifest sample(kin_manifest_shard shards[2])
     shards[1].last.word[0] = UINT64_MAX;
     shards[1].count = 4;
     shards[1].bytes = 6000;
+    shards[1].digest.byte[0] = 0xd1;
+    manifest.ledger.byte[15] = 0x1e;
     manifest.shards = shards;
     return manifest;
 }
@@ -71,6 +73,8 @@ static void a_manifest_comes_back(void **state)
     assert_int_equal(parsed.shards[0].last.word[0], shards[0].last.word[0]);
     assert_true(parsed.correlation[0].phi == -0.5);
     assert_int_equal(parsed.links_not_followed, 2);
+    assert_memory_equal(&parsed.ledger, &manifest.ledger, sizeof parsed.ledger);
+    assert_memory_equal(&parsed.shards[1].digest, &shards[1].digest, sizeof shards[1].digest);
     kin_manifest_fini(&parsed);
 }
 

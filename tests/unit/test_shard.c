@@ -63,8 +63,8 @@ static void write_shard(const char *path, unsigned bits, uint64_t count, test_so
                            .key = get_key,
                            .thumbnail = source->thumbnails ? get_thumbnail : NULL};
     kin_error error = {0};
-    uint64_t bytes;
-    if (kin_shard_write(path, &rows, &bytes, &error) != KIN_OK) fail_msg("%s", error.text);
+    kin_shard_written written;
+    if (kin_shard_write(path, &rows, &written, &error) != KIN_OK) fail_msg("%s", error.text);
     free(codes);
     free(ids);
 }

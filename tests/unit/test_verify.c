@@ -32,15 +32,16 @@ typedef struct test_index {
     kin_manifest manifest;
     kin_manifest_shard shards[SHARDS];
     float threshold; /* of the encoder's bits */
+    bool renamed;    /* keys are others */
 } test_index;
 
 static kin_status get_key(void *user, uint64_t row, const char **key, uint32_t *bytes,
                           kin_error *error)
 {
     static const char *const keys[] = {"a.png", "b/c.jpg", "d.gif"};
-    (void)user;
+    const bool *renamed = user;
     (void)error;
-    *key = keys[row % 3];
+    *key = *renamed && row % 3 == 0 ? "A.png" : keys[row % 3];
     *bytes = (uint32_t)strlen(*key);
     return KIN_OK;
 }
@@ -149,11 +150,14 @@ static void write_shards(test_index *index)
                                .count = ROWS,
                                .words = index->words[s],
                                .ids = index->ids[s],
+                               .user = &index->renamed,
                                .key = get_key,
                                .thumbnail = get_thumbnail};
         kin_error error = {0};
-        if (kin_shard_write(path, &rows, &shard->bytes, &error) != KIN_OK)
-            fail_msg("%s", error.text);
+        kin_shard_written written;
+        if (kin_shard_write(path, &rows, &written, &error) != KIN_OK) fail_msg("%s", error.text);
+        shard->bytes = written.bytes;
+        shard->digest = written.digest;
         free(path);
     }
 }
@@ -172,11 +176,12 @@ static void write_index(test_index *index)
     for (int i = 0; i < REJECTED; i++)
         kin_ledger_builder_add(&ledger, &(kin_ledger_row){.id = index->rejected[i],
                                                           .reason = KIN_REASON_CORRUPT,
-                                                          .key = "x",
+                                                          .key = index->renamed ? "y" : "x",
                                                           .key_bytes = 1,
                                                           .detail = ""});
     kin_ledger_builder_finish(&ledger, &file);
     kin_ledger_builder_fini(&ledger);
+    index->manifest.ledger = kin_container_digest(file.data);
     write_file(index, "generation-000001/ledger.kin", &file);
     kin_buffer_clear(&file);
     write_encoder(index);
@@ -273,6 +278,34 @@ static void a_shard_in_another_ones_place_is_found(void **state)
     remove_index(&index);
 }
 
+/* Files of a twin index, of equal counts, ranges, sizes and sums. */
+static void a_file_of_another_index_is_found(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"shard-0001.kin", "ledger.kin"};
+    for (size_t n = 0; n < sizeof names / sizeof *names; n++) {
+        char text[4096], words[64];
+        test_index index = sample(), twin = sample();
+        twin.renamed = true;
+        write_index(&index);
+        write_index(&twin);
+        char *name = kin_path_join("generation-000001", names[n]);
+        char *from = kin_path_join(twin.folder, name);
+        kin_buffer file = {0};
+        kin_error error = {0};
+        assert_int_equal(kin_file_read(from, 1u << 20, &file, &error), KIN_OK);
+        write_file(&index, name, &file);
+        assert_int_equal(verify(&index, text), 1);
+        snprintf(words, sizeof words, "%s is not the ", names[n]);
+        if (strstr(text, words) == NULL) fail_msg("%s", text);
+        kin_buffer_fini(&file);
+        free(from);
+        free(name);
+        remove_index(&index);
+        remove_index(&twin);
+    }
+}
+
 /* Every byte of every file: what is wrong is said with the file's name. */
 static void every_flipped_byte_and_every_short_file_is_found(void **state)
 {
@@ -318,6 +351,7 @@ int main(void)
         cmocka_unit_test(an_index_that_is_right_passes),
         cmocka_unit_test(what_no_checksum_shows_is_found),
         cmocka_unit_test(a_shard_in_another_ones_place_is_found),
+        cmocka_unit_test(a_file_of_another_index_is_found),
         cmocka_unit_test(every_flipped_byte_and_every_short_file_is_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

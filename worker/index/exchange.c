@@ -183,7 +183,7 @@ static void write_shard(kin_build_state *build, kin_rows *rows, uint32_t number,
     kin_exchange_file_name(number, name);
     char *path = kin_path_join(folder, name);
     kin_error error;
-    if (kin_shard_write(path, &shard, &facts->file_bytes, &error) != KIN_OK)
+    if (kin_shard_write(path, &shard, &facts->file, &error) != KIN_OK)
         kin_comm_fail(build->comm, &error);
     free(path);
     kin_shard_source_destroy(&source);

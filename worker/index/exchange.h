@@ -6,6 +6,7 @@
 #include "coordinator/partition/splitter.h"
 #include "worker/index/build_state.h"
 #include "worker/index/rows.h"
+#include "worker/shard/shard_writer.h"
 
 /* Cuts the codes of all ranks (rows: this rank's, sorted) into at most `shards` ranges. splits
  * [shards]; returns how many there are: the same on every rank, for any number of ranks. */
@@ -14,7 +15,8 @@ uint32_t kin_exchange_split(kin_build_state *build, const kin_rows *rows, uint64
 
 /* What the ranks learn of a shard while they write it. */
 typedef struct kin_exchange_shard {
-    uint64_t file_bytes, distinct_codes, largest_bucket;
+    uint64_t distinct_codes, largest_bucket;
+    kin_shard_written file;
 } kin_exchange_shard;
 
 /* Shard s goes to rank s % ranks, which writes it into `folder`; one shard a rank at a time.

@@ -94,7 +94,8 @@ static void describe_shards(const kin_split *splits, const kin_exchange_shard *s
         shard->first = splits[s].first;
         shard->last = splits[s].last;
         shard->count = splits[s].count;
-        shard->bytes = shards[s].file_bytes;
+        shard->bytes = shards[s].file.bytes;
+        shard->digest = shards[s].file.digest;
         manifest->distinct_codes += shards[s].distinct_codes;
         if (shards[s].largest_bucket > manifest->largest_bucket)
             manifest->largest_bucket = shards[s].largest_bucket;
@@ -186,6 +187,7 @@ void kin_publish_generation(kin_build_state *build, kin_manifest *manifest)
                     (unsigned)count, (unsigned)wanted);
         describe_build(build, &collected, manifest);
         describe_shards(splits, shards, count, manifest);
+        manifest->ledger = kin_container_digest(ledger.data);
         complete(build, folder, &ledger, manifest);
     }
     free(shards);

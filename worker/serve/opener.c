@@ -34,15 +34,17 @@ static kin_status open_shard(const kin_opener *opener, uint32_t shard, kin_shard
     if (shard >= options->shard_count)
         return kin_fail(error, KIN_NOT_FOUND, "%s has %u shards, and none of number %u",
                         options->folder, options->shard_count, shard);
-    char *path = kin_path_join(options->folder, options->files[shard]);
+    char *path = kin_path_join(options->folder, options->shards[shard].file);
     kin_status status = kin_shard_reader_open(reader, path, error);
-    if (status == KIN_OK && (kin_shard_reader_number(*reader) != shard ||
-                             kin_shard_reader_bits(*reader) != options->bits)) {
-        status = kin_fail(error, KIN_MISMATCH,
-                          "%s: is shard %u of codes of %u bits; the manifest says %u of %u", path,
-                          kin_shard_reader_number(*reader), kin_shard_reader_bits(*reader), shard,
-                          options->bits);
-        kin_shard_reader_close(reader);
+    if (status == KIN_OK) {
+        kin_digest digest = kin_shard_reader_digest(*reader);
+        if (!kin_digest_equal(&digest, &options->shards[shard].digest)) {
+            status = kin_fail(error, KIN_MISMATCH,
+                              "%s is not the file that the manifest names; copy it anew from where "
+                              "the index was built",
+                              path);
+            kin_shard_reader_close(reader);
+        }
     }
     free(path);
     return status;

@@ -3,16 +3,16 @@
 #define WORKER_SERVE_OPENER_H
 
 #include "common/base/status.h"
+#include "proto/manifest.h"
 #include "worker/serve/holding.h"
 #include "worker/serve/job.h"
 
 typedef struct kin_opener kin_opener;
 
-/* folder: of the generation; shard files are folder/FILE as files [shard_count] names them. All
- * arguments are borrowed. */
+/* folder: of the generation. All arguments are borrowed. */
 typedef struct kin_opener_options {
     const char *folder;
-    const char (*files)[32]; /* [shard_count] */
+    const kin_manifest_shard *shards; /* [shard_count] */
     uint32_t shard_count;
     unsigned bits;
 } kin_opener_options;

@@ -65,9 +65,6 @@ kin_status kin_served_index_open(kin_served_index *served, const char *index_pat
                                          &served->folder, error);
     if (status == KIN_OK) status = digest_manifest(served, error);
     if (status != KIN_OK) return status;
-    served->files = kin_calloc(served->manifest.shard_count, sizeof *served->files);
-    for (uint32_t i = 0; i < served->manifest.shard_count; i++)
-        memcpy(served->files[i], served->manifest.shards[i].file, sizeof served->files[i]);
     open_encoder(served);
     return KIN_OK;
 }
@@ -76,7 +73,6 @@ void kin_served_index_close(kin_served_index *served)
 {
     kin_encoder_close(&served->encoder);
     kin_manifest_fini(&served->manifest);
-    free(served->files);
     free(served->folder);
     memset(served, 0, sizeof *served);
 }

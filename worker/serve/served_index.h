@@ -13,7 +13,6 @@ typedef struct kin_served_index {
     char *folder; /* of the generation */
     kin_manifest manifest;
     kin_digest manifest_digest; /* of the bytes of manifest.kin */
-    char (*files)[32];          /* [manifest.shard_count] names of shard files */
     kin_encoder *encoder;       /* NULL: this worker does not encode pictures */
     char no_pictures[768];      /* why; empty if it does */
 } kin_served_index;

@@ -261,7 +261,7 @@ static kin_status start_threads(worker *self, kin_error *error)
 {
     const kin_served_index *served = self->served;
     const kin_opener_options opening = {.folder = served->folder,
-                                        .files = (const char(*)[32])served->files,
+                                        .shards = served->manifest.shards,
                                         .shard_count = served->manifest.shard_count,
                                         .bits = served->manifest.bits};
     self->holding = kin_holding_new();

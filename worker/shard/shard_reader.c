@@ -35,6 +35,11 @@ void kin_shard_reader_close(kin_shard_reader **reader)
     *reader = NULL;
 }
 
+kin_digest kin_shard_reader_digest(const kin_shard_reader *reader)
+{
+    return kin_container_digest(reader->mapping.data);
+}
+
 uint64_t kin_shard_reader_count(const kin_shard_reader *reader)
 {
     return reader->view.meta.count;

@@ -4,6 +4,7 @@
 
 #include <stdint.h>
 
+#include "common/base/checksum.h"
 #include "common/base/status.h"
 #include "common/code/code.h"
 
@@ -16,6 +17,8 @@ KIN_MUST_USE kin_status kin_shard_reader_open(kin_shard_reader **reader, const c
                                               kin_error *error);
 void kin_shard_reader_close(kin_shard_reader **reader);
 
+/* kin_container_digest of the file. */
+kin_digest kin_shard_reader_digest(const kin_shard_reader *reader);
 uint64_t kin_shard_reader_count(const kin_shard_reader *reader);
 unsigned kin_shard_reader_bits(const kin_shard_reader *reader);
 uint32_t kin_shard_reader_number(const kin_shard_reader *reader);

@@ -116,7 +116,7 @@ static kin_status write_sections(kin_container_writer *writer, kin_shard_rows *r
     return status;
 }
 
-kin_status kin_shard_write(const char *path, const kin_shard_rows *rows, uint64_t *file_bytes,
+kin_status kin_shard_write(const char *path, const kin_shard_rows *rows, kin_shard_written *written,
                            kin_error *error)
 {
     check_rows(rows);
@@ -134,7 +134,8 @@ kin_status kin_shard_write(const char *path, const kin_shard_rows *rows, uint64_
     kin_container container;
     status = kin_container_parse(&container, mapping.data, mapping.bytes, KIN_FILE_SHARD,
                                  KIN_SHARD_VERSION, path, error);
-    *file_bytes = mapping.bytes;
+    written->bytes = mapping.bytes;
+    if (status == KIN_OK) written->digest = kin_container_digest(mapping.data);
     kin_mapping_close(&mapping);
     return status;
 }

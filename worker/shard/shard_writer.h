@@ -5,6 +5,7 @@
 
 #include <stdint.h>
 
+#include "common/base/checksum.h"
 #include "common/base/status.h"
 #include "common/code/code.h"
 
@@ -26,8 +27,14 @@ typedef struct kin_shard_rows {
     void (*tick)(void *user);                  /* called now and then; may be NULL */
 } kin_shard_rows;
 
+/* What was written. */
+typedef struct kin_shard_written {
+    uint64_t bytes;
+    kin_digest digest; /* kin_container_digest */
+} kin_shard_written;
+
 /* Writes path atomically. KIN_CHECKs the order of rows. */
 KIN_MUST_USE kin_status kin_shard_write(const char *path, const kin_shard_rows *rows,
-                                        uint64_t *file_bytes, kin_error *error);
+                                        kin_shard_written *written, kin_error *error);
 
 #endif

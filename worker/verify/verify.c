@@ -76,15 +76,16 @@ static kin_status verify_shard(generation *of, uint32_t s, kin_error *error)
     if (status == KIN_OK) status = kin_shard_reader_verify(of->shards[s], error);
     if (status == KIN_OK) {
         kin_shard_reader_range(of->shards[s], &first, &last);
+        kin_digest digest = kin_shard_reader_digest(of->shards[s]);
         if (kin_shard_reader_number(of->shards[s]) != s ||
             kin_shard_reader_bits(of->shards[s]) != of->manifest.bits ||
             kin_shard_reader_count(of->shards[s]) != row->count ||
             kin_code_compare(&first, &row->first) != 0 ||
             kin_code_compare(&last, &row->last) != 0 || stat(path, &file) != 0 ||
-            (uint64_t)file.st_size != row->bytes)
+            (uint64_t)file.st_size != row->bytes || !kin_digest_equal(&digest, &row->digest))
             status = kin_fail(error, KIN_MISMATCH,
                               "%s is not the shard that the manifest names (number, width, count, "
-                              "range or size)",
+                              "range, size or digest)",
                               path);
     }
     if (status != KIN_OK) kin_shard_reader_close(&of->shards[s]);
@@ -118,6 +119,12 @@ static void verify_sums(const generation *of, uint32_t searches, kin_verify_repo
     kin_status status = kin_mapping_open(&mapping, path, &error);
     if (status == KIN_OK)
         status = kin_ledger_parse(&ledger, mapping.data, mapping.bytes, path, &error);
+    if (status == KIN_OK) {
+        kin_digest digest = kin_container_digest(mapping.data);
+        if (!kin_digest_equal(&digest, &of->manifest.ledger))
+            status = kin_fail(&error, KIN_MISMATCH, "%s is not the ledger that the manifest names",
+                              path);
+    }
     if (status == KIN_OK) status = verify_ledger_sums(&of->manifest, &ledger, &error);
     kin_verify_note(report, KIN_LEDGER_FILE, &error);
     if (status == KIN_OK && of->whole) {
