@@ -22,9 +22,9 @@ def command(ranks, *arguments):
     return [*launcher, PROGRAM, "build", *arguments]
 
 
-def build(ranks, *arguments, cwd=None, stdin=None, timeout=120):
+def build(ranks, *arguments, cwd=None, stdin=None, timeout=120, prefix=()):
     """Runs a build to its end; the finished process with what it said on standard error."""
-    return subprocess.run(command(ranks, *arguments), env=ENVIRONMENT, cwd=cwd,
+    return subprocess.run([*prefix, *command(ranks, *arguments)], env=ENVIRONMENT, cwd=cwd,
                           capture_output=True, timeout=timeout, check=False,
                           **({"input": stdin} if stdin is not None
                              else {"stdin": subprocess.DEVNULL}))
