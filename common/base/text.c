@@ -42,6 +42,8 @@ void kin_text_append_escaped(kin_buffer *buffer, const char *text, size_t bytes)
             kin_buffer_append_string(buffer, "\\\\");
         else if (byte < 0x20 || byte == 0x7f || length == 0)
             kin_buffer_printf(buffer, "\\x%02x", byte);
+        else if (byte == 0xc2 && (unsigned char)text[i + 1] < 0xa0) /* C1: terminals obey it */
+            kin_buffer_printf(buffer, "\\xc2\\x%02x", (unsigned char)text[i + 1]);
         else
             kin_buffer_append(buffer, text + i, length);
         i += length == 0 ? 1 : length;

@@ -31,6 +31,10 @@ static void text_is_escaped_for_each_reader(void **state)
     assert_appends(kin_text_append_escaped, "a\tb\nc\\d", 7, "a\\tb\\nc\\\\d");
     assert_appends(kin_text_append_escaped, "\x1b[31m\x7f\xff", 7, "\\x1b[31m\\x7f\\xff");
     assert_appends(kin_text_append_escaped, "\xc3\xa4\xe2\x82\xac", 5, "\xc3\xa4\xe2\x82\xac");
+    assert_appends(kin_text_append_escaped,
+                   "\xc2\x9b"
+                   "0m\xc2\xa0",
+                   6, "\\xc2\\x9b0m\xc2\xa0");
     assert_appends(kin_text_append_json, "\"\\\n\x01\x7f", 5, "\"\\\"\\\\\\u000a\\u0001\\u007f\"");
     assert_appends(kin_text_append_json, "\xff\xc3", 2, "\"\xef\xbf\xbd\xef\xbf\xbd\"");
     assert_appends(kin_text_append_html, "<a href=\"x\">&'", 14,
