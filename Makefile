@@ -65,6 +65,7 @@ built := $(foreach p,$(programs),$(if $(wildcard $(main_$(p)).c),$(BUILD)/bin/$(
 unit_tests := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 fuzz_replays := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/%,$(wildcard tests/fuzz/fuzz_*.c))
 benches := $(patsubst tests/bench/%.c,$(BUILD)/tests/%,$(wildcard tests/bench/bench_*.c))
+tools := $(patsubst tests/tools/%.c,$(BUILD)/tests/%,$(wildcard tests/tools/tool_*.c))
 support_objects := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/support/*.c))
 test_libs = -lcmocka $(wire_libs) $(blas_libs) -larchive $(decode_libs)
 
@@ -120,8 +121,13 @@ $(BUILD)/tests/bench_%: $(BUILD)/obj/tests/bench/bench_%.o $(support_objects) $(
 	$(call say,LINK,$@)
 	$(Q)$(link) $< $(support_objects) $(core) $(test_libs) $(LDLIBS) -lxxhash -lpthread -lm -o $@
 
+$(BUILD)/tests/tool_%: $(BUILD)/obj/tests/tools/tool_%.o $(support_objects) $(core)
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(link) $< $(support_objects) $(core) $(test_libs) $(LDLIBS) -lxxhash -lpthread -lm -o $@
+
 .PHONY: tests
-tests: $(unit_tests) $(fuzz_replays) $(benches)
+tests: $(unit_tests) $(fuzz_replays) $(benches) $(tools)
 
 # --- The two commands ------------------------------------------------------------------------
 
