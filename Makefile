@@ -27,6 +27,7 @@ stb_cflags := $(shell pkg-config --cflags stb 2>/dev/null)
 blas_libs := -lopenblas
 wire_libs := -lzmq -lmsgpackc
 decode_libs := -lseccomp -lz
+model_libs := -lprotobuf-c
 
 project_cppflags += $(stb_cflags) $(mpi_cflags)
 ifeq ($(DECODER),turbo)
@@ -42,7 +43,9 @@ folders := common/base common/code common/image proto coordinator/partition coor
 	worker/index worker/serve worker/verify
 sources := $(wildcard $(addsuffix /*.c,$(folders)))
 mains := $(filter %_main.c,$(sources))
-objects := $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out $(mains),$(sources)))
+# Readers of messages, written by protoc-c.
+messages := $(patsubst %.proto,$(BUILD)/obj/%.pb-c.o,$(wildcard $(addsuffix /*.proto,$(folders))))
+objects := $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out $(mains),$(sources))) $(messages)
 core := $(BUILD)/libkindred-all.a
 
 # A program: its main file and the outside libraries that it may link.
@@ -55,10 +58,10 @@ main_kindred-decode := worker/decode/decode_main
 main_kindred-verify := worker/verify/verify_main
 libs_kindred := $(wire_libs)
 libs_kindred-coordinator := $(wire_libs)
-libs_kindred-worker := $(wire_libs) $(blas_libs)
-libs_kindred-index = $(wire_libs) $(blas_libs) $(mpi_libs) -larchive
+libs_kindred-worker := $(wire_libs) $(blas_libs) $(model_libs)
+libs_kindred-index = $(wire_libs) $(blas_libs) $(model_libs) $(mpi_libs) -larchive
 libs_kindred-decode := $(decode_libs)
-libs_kindred-verify := $(wire_libs)
+libs_kindred-verify := $(wire_libs) $(model_libs)
 # Only programs whose main file is there are made.
 built := $(foreach p,$(programs),$(if $(wildcard $(main_$(p)).c),$(BUILD)/bin/$(p)))
 
@@ -67,7 +70,7 @@ fuzz_replays := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/%,$(wildcard tests/fuzz
 benches := $(patsubst tests/bench/%.c,$(BUILD)/tests/%,$(wildcard tests/bench/bench_*.c))
 tools := $(patsubst tests/tools/%.c,$(BUILD)/tests/%,$(wildcard tests/tools/tool_*.c))
 support_objects := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/support/*.c))
-test_libs = -lcmocka $(wire_libs) $(blas_libs) -larchive $(decode_libs)
+test_libs = -lcmocka $(wire_libs) $(blas_libs) $(model_libs) -larchive $(decode_libs)
 
 .PHONY: all
 all: $(built)
@@ -76,7 +79,7 @@ compile = $(CC) $(project_cppflags) $(CPPFLAGS) $(project_cflags) $(isa_flags) $
 link = $(CC) $(project_cflags) $(CFLAGS) $(project_ldflags) $(LDFLAGS)
 
 # One instruction set is one file; no other file is compiled for more than the baseline.
-$(BUILD)/obj/%_avx2.o: isa_flags = -mavx2 -mpopcnt
+$(BUILD)/obj/%_avx2.o: isa_flags = -mavx2 -mfma -mpopcnt
 $(BUILD)/obj/%_avx512.o: isa_flags = -mavx512f -mavx512bw -mavx512vl -mavx512vpopcntdq -mpopcnt
 ifneq ($(shell uname -m),x86_64)
 $(BUILD)/obj/%_avx2.o $(BUILD)/obj/%_avx512.o: isa_flags =
@@ -86,6 +89,18 @@ $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(Q)$(compile) -c $< -o $@
+
+$(BUILD)/include/%.pb-c.h $(BUILD)/include/%.pb-c.c: %.proto
+	@mkdir -p $(BUILD)/include
+	$(call say,GEN,$<)
+	$(Q)protoc-c --c_out=$(BUILD)/include $<
+
+$(messages): $(BUILD)/obj/%.o: $(BUILD)/include/%.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(compile) -c $< -o $@
+
+$(filter $(BUILD)/obj/worker/encode/onnx_%,$(objects)): | $(BUILD)/include/worker/encode/onnx.pb-c.h
 
 # Other flags make everything anew.
 .PHONY: force

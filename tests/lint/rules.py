@@ -24,7 +24,7 @@ LAYERS = {
 }
 
 # Includes that a build writes.
-GENERATED = set()
+GENERATED = {"worker/encode/onnx.pb-c.h"}
 
 # outside header (a pattern): the files that may include it (a pattern).
 HOMES = {
@@ -37,6 +37,7 @@ HOMES = {
     r"(stb/)?stb_image_write\.h": r"common/image/encode_image\.c$",
     r"xxhash\.h": r"common/base/checksum\.c$",
     r"archive(_entry)?\.h": r"worker/index/",
+    r"protobuf-c/.*|.*\.pb-c\.h": r"worker/encode/onnx_\w+\.[ch]$",
 }
 
 # Libraries that a program must not link.
