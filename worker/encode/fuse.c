@@ -49,7 +49,8 @@ static uint32_t input_of(const kin_node *node, uint32_t i)
 static void fuse_convolution(kin_graph *graph, kin_node *node)
 {
     uint32_t inputs[4] = {node->inputs[0], node->inputs[1], input_of(node, 2), KIN_VALUE_NONE};
-    if (graph->values[inputs[0]].tensor.shape.rank != 4) return;
+    const kin_tensor *x = &graph->values[inputs[0]].tensor;
+    if (x->shape.rank != 4 || kin_tensor_count(x) == 0) return;
     if (kin_match_floats(graph, inputs[1]) == NULL) return;
     if (inputs[2] != KIN_VALUE_NONE && kin_match_floats(graph, inputs[2]) == NULL) return;
     make_fused(node, KIN_FUSED_CONVOLUTION, inputs, 4);

@@ -31,7 +31,13 @@ typedef struct kin_network_options {
 /* Takes over *graph (destroyed in any case). KIN_BAD_INPUT names node, operator and reason. */
 KIN_MUST_USE kin_status kin_network_open(kin_network **network, kin_graph **graph,
                                          const kin_network_options *options, kin_error *error);
+/* Another one that shares the weights and has tensors of its own, for another thread; made and
+ * closed by the thread that opened the first. */
+kin_network *kin_network_clone(kin_network *network);
 void kin_network_close(kin_network **network);
+
+/* As it runs: fused, laid out; for listings. */
+const kin_graph *kin_network_graph(const kin_network *network);
 
 uint32_t kin_network_input_count(const kin_network *network);
 uint32_t kin_network_output_count(const kin_network *network);
