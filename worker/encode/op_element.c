@@ -55,29 +55,3 @@ int64_t kin_sets_offset(const kin_shape *dims, const int64_t *strides, int64_t i
     }
     return offset;
 }
-
-kin_status kin_op_axes_bits(const int64_t *axes, int64_t count, uint32_t rank, uint32_t *bits,
-                            kin_error *error)
-{
-    kin_shape shape = {.rank = rank};
-    *bits = 0;
-    for (int64_t i = 0; i < count; i++) {
-        uint32_t axis;
-        if (!kin_shape_axis(&shape, axes[i], &axis))
-            return kin_fail(error, KIN_BAD_INPUT, "axis %lld of a tensor of rank %u",
-                            (long long)axes[i], rank);
-        if ((*bits >> axis & 1) != 0)
-            return kin_fail(error, KIN_BAD_INPUT, "axis %u is there twice", axis);
-        *bits |= 1u << axis;
-    }
-    return KIN_OK;
-}
-
-kin_status kin_op_axis(const kin_op_call *call, const kin_shape *shape, int64_t otherwise,
-                       uint32_t *axis, kin_error *error)
-{
-    int64_t given = kin_node_int(call->node, "axis", otherwise);
-    if (kin_shape_axis(shape, given, axis)) return KIN_OK;
-    return kin_fail(error, KIN_BAD_INPUT, "axis %lld of a tensor of rank %u", (long long)given,
-                    shape->rank);
-}

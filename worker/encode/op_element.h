@@ -6,14 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "common/base/status.h"
 #include "worker/encode/op.h"
-
-/* Output i, or NULL where nobody wants it. */
-static inline kin_tensor *kin_op_result(const kin_op_call *call, uint32_t i)
-{
-    return i < call->output_count ? call->outputs[i] : NULL;
-}
 
 /* As kin_tensor_get and kin_tensor_set, quick for floats. */
 static inline double kin_element(const kin_tensor *tensor, int64_t i)
@@ -60,12 +53,5 @@ static inline int64_t kin_sets_step(const kin_sets *sets, int64_t i)
     if (sets->chosen.rank == 1) return i * sets->chosen_strides[0];
     return kin_sets_offset(&sets->chosen, sets->chosen_strides, i);
 }
-
-/* axes [count], each of [-rank, rank) and none twice, as bits. */
-KIN_MUST_USE kin_status kin_op_axes_bits(const int64_t *axes, int64_t count, uint32_t rank,
-                                         uint32_t *bits, kin_error *error);
-/* Attribute 'axis' of an input's shape. */
-KIN_MUST_USE kin_status kin_op_axis(const kin_op_call *call, const kin_shape *shape,
-                                    int64_t otherwise, uint32_t *axis, kin_error *error);
 
 #endif

@@ -1,4 +1,5 @@
 /* Pools. A maximum skips what is not a number; a mean is summed in doubles. */
+#include "worker/encode/op_args.h"
 #include "worker/encode/op_element.h"
 #include "worker/encode/op_elementwise.h"
 #include "worker/encode/window.h"
