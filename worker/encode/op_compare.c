@@ -7,7 +7,8 @@
     KIN_BINARY_LOOP(name##_doubles, double, uint8_t, a relation b)         \
     static uint64_t name##_integer(uint64_t a, uint64_t b, bool is_signed) \
     {                                                                      \
-        return is_signed ? (int64_t)a relation(int64_t) b : a relation b;  \
+        int64_t x = (int64_t)a, y = (int64_t)b;                            \
+        return is_signed ? x relation y : a relation b;                    \
     }                                                                      \
     static const kin_binary name = {.floats = name##_floats,               \
                                     .doubles = name##_doubles,             \
