@@ -45,16 +45,17 @@ extern const kin_op kin_cast_ops[];        /* op_cast.c: Cast, CastLike */
 extern const kin_op kin_quantize_ops[];    /* op_quantize.c: (De)QuantizeLinear */
 extern const kin_op kin_reduce_ops[];      /* op_reduce.c: Reduce* */
 extern const kin_op kin_reduce_axis_ops[]; /* op_reduce_axis.c: ArgMax, CumSum, TopK ... */
-extern const kin_op kin_normalize_ops[];   /* op_normalize.c: softmaxes and normalisations */
-extern const kin_op kin_matrix_ops[];      /* op_matrix.c: Gemm, MatMul, Det */
-extern const kin_op kin_einsum_ops[];      /* op_einsum.c */
-extern const kin_op kin_convolve_ops[];    /* op_convolve.c: Conv, ConvTranspose */
-extern const kin_op kin_pool_ops[];        /* op_pool.c */
-extern const kin_op kin_shape_ops[];       /* op_shape.c: Shape, Reshape, Squeeze ... */
-extern const kin_op kin_fill_ops[];        /* op_fill.c: Constant, Range, Expand ... */
-extern const kin_op kin_move_ops[];        /* op_move.c: Transpose, Concat, Slice, Pad ... */
-extern const kin_op kin_gather_ops[];      /* op_gather.c: Gather*, Scatter*, OneHot ... */
-extern const kin_op kin_resize_ops[];      /* op_resize.c: Resize, Upsample */
+extern const kin_op kin_normalize_ops[];   /* op_normalize.c: softmaxes, LRN, LpNormalization */
+extern const kin_op kin_normalize_moments_ops[]; /* op_normalize_moments.c: Batch, Layer ... */
+extern const kin_op kin_matrix_ops[];            /* op_matrix.c: Gemm, MatMul, Det */
+extern const kin_op kin_einsum_ops[];            /* op_einsum.c */
+extern const kin_op kin_convolve_ops[];          /* op_convolve.c: Conv, ConvTranspose */
+extern const kin_op kin_pool_ops[];              /* op_pool.c */
+extern const kin_op kin_shape_ops[];             /* op_shape.c: Shape, Reshape, Squeeze ... */
+extern const kin_op kin_fill_ops[];              /* op_fill.c: Constant, Range, Expand ... */
+extern const kin_op kin_move_ops[];              /* op_move.c: Transpose, Concat, Slice, Pad ... */
+extern const kin_op kin_gather_ops[];            /* op_gather.c: Gather*, Scatter*, OneHot ... */
+extern const kin_op kin_resize_ops[];            /* op_resize.c: Resize, Upsample */
 
 /* --- For operators --------------------------------------------------------------------------- */
 

@@ -3,10 +3,16 @@
 #include "worker/encode/op.h"
 
 static const kin_op *const tables[] = {
-    kin_unary_ops,    kin_activation_ops, kin_binary_ops,      kin_compare_ops,   kin_cast_ops,
-    kin_quantize_ops, kin_reduce_ops,     kin_reduce_axis_ops, kin_normalize_ops, kin_matrix_ops,
-    kin_einsum_ops,   kin_convolve_ops,   kin_pool_ops,        kin_shape_ops,     kin_fill_ops,
-    kin_move_ops,     kin_gather_ops,     kin_resize_ops,
+    kin_unary_ops,     kin_activation_ops,
+    kin_binary_ops,    kin_compare_ops,
+    kin_cast_ops,      kin_quantize_ops,
+    kin_reduce_ops,    kin_reduce_axis_ops,
+    kin_normalize_ops, kin_normalize_moments_ops,
+    kin_matrix_ops,    kin_einsum_ops,
+    kin_convolve_ops,  kin_pool_ops,
+    kin_shape_ops,     kin_fill_ops,
+    kin_move_ops,      kin_gather_ops,
+    kin_resize_ops,
 };
 
 const kin_op *kin_op_at(uint32_t index)
