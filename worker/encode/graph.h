@@ -59,6 +59,8 @@ typedef struct kin_node {
     bool removed;
 } kin_node;
 
+/* The ONNX reader knows type and shape of constants and inputs; a dimension that an input leaves
+ * open is -1 there, and has a size before anything is inferred. */
 typedef struct kin_value {
     char *name;
     kin_tensor tensor; /* type NONE while unknown; data: of a constant, owned */

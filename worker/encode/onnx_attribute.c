@@ -46,7 +46,7 @@ static kin_status take_string(char **string, const ProtobufCBinaryData *text, ki
     return KIN_OK;
 }
 
-/* An array out of the message. */
+/* An array out of the message, which had memory for less than 2^32 elements. */
 static void *take_array(void *elements, size_t *left, uint32_t *count)
 {
     *count = (uint32_t)*left;

@@ -66,7 +66,7 @@ int kin_onnx_open_beneath(const char *folder, const char *location, bool walk)
     if (file >= 0 && (fstat(file, &information) != 0 || !S_ISREG(information.st_mode))) {
         close(file);
         file = -1;
-        failure = S_ISDIR(information.st_mode) ? EISDIR : EINVAL;
+        failure = EINVAL;
     }
     errno = failure;
     return file;
@@ -164,9 +164,7 @@ static kin_status read_location(void **data, size_t bytes, const place_in_file *
     int file = kin_onnx_open_beneath(source->folder, place->location, false);
     if (file < 0 && (errno == EXDEV || errno == ELOOP))
         return kin_fail(error, KIN_BAD_INPUT,
-                        "its data are in '%s', a symbolic link that leads out of the model's "
-                        "folder",
-                        label);
+                        "its data are in '%s', a symbolic link that leads elsewhere", label);
     if (file < 0)
         return kin_fail(error, errno == ENOENT ? KIN_NOT_FOUND : KIN_IO,
                         "its data are in '%s', which cannot be opened: %s", label,

@@ -250,10 +250,13 @@ static kin_status take_node(reading *r, const KinOnnx__Node *message, size_t num
     for (size_t i = 0; status == KIN_OK && i < message->n_attribute; i++)
         status = kin_onnx_attribute_take(&r->graph->nodes[index], message->attribute[i], r->source,
                                          r->error);
-    if (status != KIN_OK)
+    if (status == KIN_OK) return KIN_OK;
+    kin_onnx_label(&message->op_type, op);
+    if (message->name.len == 0)
+        kin_error_prefix(r->error, "node %zu (%s)", number, op);
+    else
         kin_error_prefix(r->error, "node %zu '%s' (%s)", number,
-                         kin_onnx_label(&message->name, name),
-                         kin_onnx_label(&message->op_type, op));
+                         kin_onnx_label(&message->name, name), op);
     return status;
 }
 
