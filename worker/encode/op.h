@@ -53,8 +53,10 @@ extern const kin_op kin_convolve_ops[];          /* op_convolve.c: Conv, ConvTra
 extern const kin_op kin_pool_ops[];              /* op_pool.c */
 extern const kin_op kin_shape_ops[];             /* op_shape.c: Shape, Reshape, Squeeze ... */
 extern const kin_op kin_fill_ops[];              /* op_fill.c: Constant, Range, Expand ... */
-extern const kin_op kin_move_ops[];              /* op_move.c: Transpose, Concat, Slice, Pad ... */
-extern const kin_op kin_gather_ops[];            /* op_gather.c: Gather*, Scatter*, OneHot ... */
+extern const kin_op kin_move_ops[];              /* op_move.c: Transpose, Concat, Slice ... */
+extern const kin_op kin_pad_ops[];               /* op_pad.c: Pad, Trilu */
+extern const kin_op kin_gather_ops[];            /* op_gather.c: Gather*, OneHot, Compress ... */
+extern const kin_op kin_scatter_ops[];           /* op_scatter.c: Scatter* */
 extern const kin_op kin_resize_ops[];            /* op_resize.c: Resize, Upsample */
 
 /* --- For operators --------------------------------------------------------------------------- */

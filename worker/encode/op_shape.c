@@ -67,7 +67,8 @@ static void size_run(const kin_op_call *call)
     *(int64_t *)to->data = kin_tensor_count(call->inputs[0]);
 }
 
-/* The shape that is asked for, with 1 at *open, the dimension to be worked out (-1: none). */
+/* The shape that is asked for, with 1 at *open, the dimension to be worked out; *open
+ * stays where there is none. */
 static kin_status reshape_asked(const kin_op_call *call, const kin_shape *from, kin_shape *shape,
                                 int *open, kin_error *error)
 {
@@ -80,7 +81,6 @@ static kin_status reshape_asked(const kin_op_call *call, const kin_shape *from, 
     if (ints.count > KIN_TENSOR_RANK_MAX)
         return kin_fail(error, KIN_LIMIT, "a shape of %u dimensions; the limit is %d", ints.count,
                         KIN_TENSOR_RANK_MAX);
-    *open = -1;
     shape->rank = ints.count;
     for (uint32_t i = 0; i < ints.count; i++) {
         int64_t dim = ints.values[i];
@@ -107,7 +107,7 @@ static kin_status reshape_infer(kin_op_call *call, kin_error *error)
     const kin_tensor *from;
     char text[2][KIN_SHAPE_TEXT_BYTES];
     kin_shape shape = {0};
-    int open;
+    int open = -1;
     kin_status status = kin_op_given(call, 0, &from, error);
     if (status == KIN_OK) status = reshape_asked(call, &from->shape, &shape, &open, error);
     if (status != KIN_OK) return status;

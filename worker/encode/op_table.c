@@ -11,7 +11,8 @@ static const kin_op *const tables[] = {
     kin_matrix_ops,    kin_einsum_ops,
     kin_convolve_ops,  kin_pool_ops,
     kin_shape_ops,     kin_fill_ops,
-    kin_move_ops,      kin_gather_ops,
+    kin_move_ops,      kin_pad_ops,
+    kin_gather_ops,    kin_scatter_ops,
     kin_resize_ops,
 };
 

@@ -1,0 +1,3 @@
+#include "worker/encode/op.h"
+
+const kin_op kin_scatter_ops[] = {{.name = NULL}};
