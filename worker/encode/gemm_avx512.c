@@ -1,0 +1,15 @@
+/* Kernels for AVX-512. */
+#if defined(__x86_64__)
+#include "worker/encode/activation_body.h"
+#include "worker/encode/depthwise_body.h"
+#include "worker/encode/tile_body.h"
+
+const kin_kernels kin_kernels_avx512 = {
+    .name = "avx512",
+    .lanes = LANES,
+    .tile_rows = TILE_ROWS,
+    .tiles = {TILES(1), TILES(2)},
+    .depthwise = depthwise_run,
+    .activate = activate_run,
+};
+#endif

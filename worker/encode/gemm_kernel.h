@@ -1,0 +1,122 @@
+/* What the fast paths ask of an instruction set, and products on packed panels. Internal to
+ * gemm.c, activation.c, the convolutions, and their tests.
+ *
+ * One file an instruction set (gemm_scalar.c, gemm_avx2.c, gemm_avx512.c) compiles the bodies
+ * tile_body.h, depthwise_body.h, winograd_body.h and activation_body.h over its own lanes.h. */
+#ifndef WORKER_ENCODE_GEMM_KERNEL_H
+#define WORKER_ENCODE_GEMM_KERNEL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/cpu.h"
+#include "worker/encode/convolution.h"
+#include "worker/encode/gemm.h"
+
+/* Cache lines and AVX-512 vectors. */
+#define KIN_ALIGNMENT 64
+/* Rows of the largest tile of any instruction set. */
+#define KIN_TILE_ROWS_MAX 12
+
+/* A few rows of a product, times one panel: c [rows][columns] = min(high, max(low, a b + bias +
+ * sum)). A row of a is segment_count runs of segment_length floats, the run s at a + segments[s]:
+ * a convolution's patches lie in its input that way. */
+typedef struct kin_tile {
+    const float *a;
+    size_t a_stride; /* from row to row */
+    const size_t *segments;
+    size_t segment_count, segment_length;
+    const float *panel; /* [depth][full width], depth = segment_count * segment_length */
+    const float *bias;  /* [full width] */
+    const float *sum;   /* or NULL; may be c */
+    size_t sum_stride;
+    float *c;
+    size_t c_stride;
+    size_t columns; /* up to the width of the kernel */
+    float low, high;
+} kin_tile;
+
+typedef void (*kin_tile_kernel)(const kin_tile *tile);
+
+/* Pixels of a depthwise convolution whose taps all lie inside the picture. */
+typedef struct kin_depthwise_span {
+    const float *input;                    /* first tap of the first pixel */
+    size_t pixel_step, tap_step, tap_line; /* in floats: pixel to pixel, tap to tap, line to line */
+    size_t taps_x, taps_y;
+    const float *weights;            /* of the first tap: [channels] */
+    size_t weight_step, weight_line; /* in floats: tap to tap, line to line */
+    const float *bias;
+    const float *sum; /* or NULL; may be output */
+    size_t sum_stride;
+    float *output;
+    size_t output_stride;
+    size_t pixels, channels;
+    float low, high;
+} kin_depthwise_span;
+
+typedef struct kin_kernels {
+    const char *name;
+    size_t lanes;     /* floats of a vector; a panel has two vectors, the last one or two */
+    size_t tile_rows; /* of the largest tile */
+    kin_tile_kernel tiles[2][KIN_TILE_ROWS_MAX]; /* [vectors - 1][rows - 1] */
+    void (*depthwise)(const kin_depthwise_span *span);
+    void (*activate)(const kin_activation *activation, float *values, size_t count);
+} kin_kernels;
+
+extern const kin_kernels kin_kernels_scalar;
+#if defined(__x86_64__)
+extern const kin_kernels kin_kernels_avx2;
+extern const kin_kernels kin_kernels_avx512;
+#endif
+
+/* The kernels of a level; scalar where the level has none of its own. */
+const kin_kernels *kin_kernels_get(kin_cpu_level level);
+/* Those of kin_cpu_level_get(), which is asked once. */
+const kin_kernels *kin_kernels_here(void);
+
+/* Whether tiles apply the activation themselves: low and high are what to clip to. For the others
+ * (false) they are infinite, and kin_kernels_activate comes behind. */
+bool kin_activation_clips(const kin_activation *activation, float *low, float *high);
+void kin_kernels_activate(const kin_kernels *kernels, const kin_activation *activation,
+                          float *values, size_t rows, size_t columns, size_t stride);
+
+/* --- Panels ---------------------------------------------------------------------------------- */
+
+/* Columns of b and bias as they are packed: whole vectors. */
+size_t kin_panels_columns(const kin_kernels *kernels, size_t columns);
+/* panels [depth * kin_panels_columns]; b's element (k, j) is b[k * k_stride + j * j_stride]. */
+void kin_panels_pack(const kin_kernels *kernels, size_t depth, size_t columns, const float *b,
+                     size_t k_stride, size_t j_stride, float *panels);
+
+/* c = activation(a b + bias + sum), where a, c and sum are lines of rows. */
+typedef struct kin_product {
+    const float *panels, *bias; /* bias [kin_panels_columns] */
+    size_t depth, columns;
+    size_t lines, rows; /* rows of a line */
+    const float *a;
+    size_t a_stride, a_line;
+    const size_t *segments; /* NULL: a row is one run of depth floats */
+    size_t segment_count, segment_length;
+    float *c;
+    size_t c_stride, c_line;
+    const float *sum; /* or NULL */
+    size_t sum_stride, sum_line;
+    const kin_activation *activation; /* NULL: none */
+} kin_product;
+
+void kin_product_run(const kin_kernels *kernels, const kin_product *product);
+
+/* Aligned and on large pages where the system has them: weights are read from end to end, and a
+ * page every 4 KiB costs. Not zeroed; freed with free(). */
+float *kin_weights_alloc(size_t count);
+
+kin_packed *kin_packed_new_for(const kin_kernels *kernels, size_t depth, size_t columns,
+                               const float *b, size_t k_stride, size_t j_stride, const float *bias);
+size_t kin_gemm_scratch_bytes_for(const kin_kernels *kernels, size_t depth, size_t columns);
+void kin_gemm_unpacked_for(const kin_kernels *kernels, const float *a, size_t a_stride, size_t rows,
+                           size_t depth, const float *b, size_t k_stride, size_t j_stride,
+                           size_t columns, float *c, size_t c_stride, void *scratch);
+kin_convolution *kin_convolution_new_for(const kin_kernels *kernels,
+                                         const kin_convolution_spec *spec);
+
+#endif

@@ -1,0 +1,13 @@
+/* Kernels for any machine: four floats at a time, multiplied and added one after the other. */
+#include "worker/encode/activation_body.h"
+#include "worker/encode/depthwise_body.h"
+#include "worker/encode/tile_body.h"
+
+const kin_kernels kin_kernels_scalar = {
+    .name = "scalar",
+    .lanes = LANES,
+    .tile_rows = TILE_ROWS,
+    .tiles = {TILES(1), TILES(2)},
+    .depthwise = depthwise_run,
+    .activate = activate_run,
+};
