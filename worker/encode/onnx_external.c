@@ -21,7 +21,7 @@ typedef struct place_in_file {
     bool has_length;
 } place_in_file;
 
-/* Neither absolute nor with a component "..": what the kernel is asked for even so. */
+/* Neither absolute nor with a component "..". */
 static bool is_plain(const char *location)
 {
     if (location[0] == '/' || location[0] == 0) return false;
@@ -52,7 +52,11 @@ static int open_walking(int folder, const char *location)
 
 int kin_onnx_open_beneath(const char *folder, const char *location, bool walk)
 {
-    int base = open(folder[0] != 0 ? folder : ".", O_PATH | O_DIRECTORY | O_CLOEXEC), file = -1;
+    if (!is_plain(location)) {
+        errno = EXDEV; /* what the kernel says of links that lead out */
+        return -1;
+    }
+    int base = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC), file = -1;
     if (base < 0) return -1;
     struct open_how how = {.flags = OPEN_FLAGS, .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
     if (!walk) {
@@ -155,16 +159,13 @@ static kin_status read_location(void **data, size_t bytes, const place_in_file *
     if (source->folder == NULL)
         return kin_fail(error, KIN_BAD_INPUT, "its data are in '%s', which may not be read here",
                         label);
-    if (!is_plain(place->location))
-        return kin_fail(error, KIN_BAD_INPUT, "its data are in '%s', outside the model's folder",
-                        label);
     if (bytes > KIN_ONNX_EXTERNAL_BYTES_MAX - source->external_bytes)
         return kin_fail(error, KIN_LIMIT, "external data are more than %llu bytes, the limit",
                         (unsigned long long)KIN_ONNX_EXTERNAL_BYTES_MAX);
     int file = kin_onnx_open_beneath(source->folder, place->location, false);
-    if (file < 0 && (errno == EXDEV || errno == ELOOP))
+    if (file < 0 && errno == EXDEV)
         return kin_fail(error, KIN_BAD_INPUT,
-                        "its data are in '%s', a symbolic link that leads elsewhere", label);
+                        "its data are in '%s', which leads out of the model's folder", label);
     if (file < 0)
         return kin_fail(error, errno == ENOENT ? KIN_NOT_FOUND : KIN_IO,
                         "its data are in '%s', which cannot be opened: %s", label,

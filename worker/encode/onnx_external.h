@@ -16,9 +16,9 @@ KIN_MUST_USE kin_status kin_onnx_external_read(void **data, size_t bytes,
                                                const KinOnnx__Tensor *message,
                                                kin_onnx_source *source, kin_error *error);
 
-/* Opens a regular file below a folder; location has plain components only and no symbolic link
- * leads out of the folder. walk: as it is done where the kernel has no openat2, which follows no
- * symbolic link at all. Returns a descriptor, or -1 with errno. */
+/* Opens a regular file below a folder: EXDEV for a location that is absolute, has a component "..",
+ * or leads out of the folder by symbolic links. walk: as it is done where the kernel has no
+ * openat2, which follows no symbolic link at all. Returns a descriptor, or -1 with errno. */
 int kin_onnx_open_beneath(const char *folder, const char *location, bool walk);
 
 #endif
