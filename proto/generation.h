@@ -13,6 +13,7 @@
 #define KIN_MANIFEST_FILE "manifest.kin"
 #define KIN_ENCODER_FILE "encoder.kin"
 #define KIN_LEDGER_FILE "ledger.kin"
+#define KIN_NETWORK_FILE "network.kin"
 #define KIN_BUILDING_FOLDER "building"
 #define KIN_GENERATION_NAME_BYTES 32
 

@@ -83,7 +83,7 @@ static void filter_hash(const char *path, const kin_buffer *input)
     kin_buffer file = {0};
     kin_error error = {0};
     if (kin_file_read(path, INPUT_BYTES_MAX, &file, &error) != KIN_OK ||
-        kin_encoder_open(&encoder, file.data, file.bytes, path, &error) != KIN_OK)
+        kin_encoder_open(&encoder, file.data, file.bytes, path, NULL, &error) != KIN_OK)
         die(error.text);
     uint32_t dimensions = kin_features_dimensions(kin_encoder_features(encoder));
     uint32_t count = (uint32_t)(input->bytes / sizeof(float) / dimensions);
@@ -141,7 +141,7 @@ int main(int argc, char **argv)
 {
     kin_error error = {0};
     kin_features *features;
-    if (kin_features_open(&features, "builtin", &error) != KIN_OK) die(error.text);
+    if (kin_features_open(&features, "builtin", NULL, 0, &error) != KIN_OK) die(error.text);
     kin_buffer input = {0};
     if (argc > 1) read_all(&input);
     if (argc == 1)

@@ -33,7 +33,7 @@ static void use(const uint8_t *data, size_t size)
     free(planes);
     free(thresholds);
     kin_encoder *encoder;
-    if (kin_encoder_open(&encoder, data, size, "input", &error) != KIN_OK) return;
+    if (kin_encoder_open(&encoder, data, size, "input", NULL, &error) != KIN_OK) return;
     uint32_t dimensions = kin_features_dimensions(kin_encoder_features(encoder));
     float *vector = kin_calloc(dimensions, sizeof *vector);
     kin_code code;

@@ -20,6 +20,7 @@ static const struct {
     {KIN_FILE_LEDGER, {"rows", "text"}},
     {KIN_FILE_LIST, {"meta", "rows", "text"}},
     {KIN_FILE_PART, {"head", "rows", "text", "values", "thumbs"}},
+    {KIN_FILE_NETWORK, {"specs", "model-a", "model-b"}},
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -132,7 +132,7 @@ kin_encoder *kin_lone_rank_encoder(const char *method, unsigned bits, const floa
 {
     kin_error error = {0};
     kin_features *features = NULL;
-    KIN_CHECK(kin_features_open(&features, "builtin", &error) == KIN_OK);
+    KIN_CHECK(kin_features_open(&features, "builtin", NULL, 0, &error) == KIN_OK);
     kin_train_options options = {method,
                                  bits,
                                  1,
@@ -146,7 +146,7 @@ kin_encoder *kin_lone_rank_encoder(const char *method, unsigned bits, const floa
     kin_buffer file = {0};
     kin_encoder *encoder = NULL;
     KIN_CHECK(kin_train(&context, &options, slices, &file, &error) == KIN_OK);
-    KIN_CHECK(kin_encoder_open(&encoder, file.data, file.bytes, "test", &error) == KIN_OK);
+    KIN_CHECK(kin_encoder_open(&encoder, file.data, file.bytes, "test", NULL, &error) == KIN_OK);
     kin_buffer_fini(&file);
     kin_features_close(&features);
     return encoder;

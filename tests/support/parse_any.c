@@ -5,6 +5,7 @@
 #include "proto/ledger.h"
 #include "proto/list_format.h"
 #include "proto/manifest.h"
+#include "proto/network_file.h"
 #include "proto/part_format.h"
 #include "proto/shard_format.h"
 
@@ -76,6 +77,13 @@ kin_status parse_any(kin_file_kind kind, const void *data, size_t bytes)
     case KIN_FILE_PART: {
         kin_part part;
         return kin_part_parse(&part, data, bytes, "fuzz", NULL);
+    }
+    case KIN_FILE_NETWORK: {
+        kin_network_file network;
+        kin_status status = kin_network_file_parse(&network, data, bytes, "fuzz", NULL);
+        for (uint32_t i = 0; status == KIN_OK && i < network.model_count; i++)
+            touch(network.models[i].onnx, network.models[i].bytes);
+        return status;
     }
     }
     return KIN_MISMATCH;

@@ -45,7 +45,7 @@ static void opens_and_describes(void **state)
     build(&file, "builtin/1", DIMENSIONS, planes, thresholds, 128);
     kin_encoder *encoder = NULL;
     kin_error error = {0};
-    assert_int_equal(kin_encoder_open(&encoder, file.data, file.bytes, "e", &error), KIN_OK);
+    assert_int_equal(kin_encoder_open(&encoder, file.data, file.bytes, "e", NULL, &error), KIN_OK);
     kin_digest expected = kin_digest_of(file.data, file.bytes);
     kin_digest got = kin_encoder_fingerprint(encoder);
     assert_true(kin_digest_equal(&expected, &got));
@@ -70,14 +70,14 @@ static void refuses_other_features(void **state)
     kin_encoder *encoder = NULL;
     kin_error error = {0};
     build(&file, "builtin/9", DIMENSIONS, planes, thresholds, 64);
-    assert_int_equal(kin_encoder_open(&encoder, file.data, file.bytes, "e.kin", &error),
+    assert_int_equal(kin_encoder_open(&encoder, file.data, file.bytes, "e.kin", NULL, &error),
                      KIN_MISMATCH);
     assert_non_null(strstr(error.text, "e.kin"));
     assert_non_null(strstr(error.text, "builtin/9"));
     assert_null(encoder);
     kin_buffer_clear(&file);
     build(&file, "builtin/1", DIMENSIONS - 1, planes, thresholds, 64);
-    assert_int_equal(kin_encoder_open(&encoder, file.data, file.bytes, "e.kin", &error),
+    assert_int_equal(kin_encoder_open(&encoder, file.data, file.bytes, "e.kin", NULL, &error),
                      KIN_CORRUPT);
     assert_non_null(strstr(error.text, "1343 dimensions"));
     assert_null(encoder);
@@ -102,7 +102,8 @@ static void hashes_like_doubles(void **state)
         kin_encoder *encoder = NULL;
         kin_error error = {0};
         kin_code codes[COUNT], alone;
-        assert_int_equal(kin_encoder_open(&encoder, file.data, file.bytes, "e", &error), KIN_OK);
+        assert_int_equal(kin_encoder_open(&encoder, file.data, file.bytes, "e", NULL, &error),
+                         KIN_OK);
         kin_encoder_hash(encoder, vectors, COUNT, codes);
         for (size_t i = 0; i < COUNT; i++) {
             kin_encoder_hash(encoder, vectors + i * DIMENSIONS, 1, &alone);

@@ -20,7 +20,7 @@ static kin_features *open_builtin(void)
 {
     kin_features *features = NULL;
     kin_error error = {0};
-    assert_int_equal(kin_features_open(&features, "builtin", &error), KIN_OK);
+    assert_int_equal(kin_features_open(&features, "builtin", NULL, 0, &error), KIN_OK);
     return features;
 }
 
@@ -47,9 +47,9 @@ static void interface(void **state)
     kin_features_close(&features);
     assert_null(features);
     kin_features_close(&features);
-    assert_int_equal(kin_features_open(&features, "builtin/1", &error), KIN_OK);
+    assert_int_equal(kin_features_open(&features, "builtin/1", NULL, 0, &error), KIN_OK);
     kin_features_close(&features);
-    assert_int_equal(kin_features_open(&features, "builtin/2", &error), KIN_BAD_INPUT);
+    assert_int_equal(kin_features_open(&features, "builtin/2", NULL, 0, &error), KIN_BAD_INPUT);
     assert_non_null(strstr(error.text, "there are: builtin"));
     assert_null(features);
 }

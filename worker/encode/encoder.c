@@ -8,21 +8,29 @@
 #include "worker/encode/hash.h"
 
 struct kin_encoder {
-    kin_features *features;
+    const kin_features *features;
+    kin_features *own_features; /* NULL where they are borrowed */
     kin_encoder_card card;
     kin_digest fingerprint;
     float *planes; /* [bits][kin_hash_padded(dimensions)] */
     float *thresholds;
 };
 
-static kin_status open_features(kin_encoder *encoder, const char *name, kin_error *error)
+static kin_status take_features(kin_encoder *encoder, const kin_features *features,
+                                const char *name, kin_error *error)
 {
     const kin_encoder_card *card = &encoder->card;
-    if (kin_features_open(&encoder->features, card->features, error) != KIN_OK)
-        return kin_fail(error, KIN_MISMATCH,
-                        "%s: was made for the features '%s', which this Kindred does not have; use "
-                        "the one that made it, or build the index again",
-                        name, card->features);
+    encoder->features = features;
+    if (features == NULL &&
+        kin_features_open(&encoder->own_features, card->features, NULL, 0, error) == KIN_OK)
+        encoder->features = encoder->own_features;
+    if (encoder->features == NULL ||
+        strcmp(kin_features_name(encoder->features), card->features) != 0)
+        return kin_fail(
+            error, KIN_MISMATCH,
+            "%s: was made for the features '%s', which are not at hand; use the Kindred "
+            "that made it, or build the index again",
+            name, card->features);
     uint32_t dimensions = kin_features_dimensions(encoder->features);
     if (dimensions != card->dimensions)
         return kin_fail(error, KIN_CORRUPT, "%s: %u dimensions, but the features '%s' have %u",
@@ -31,7 +39,7 @@ static kin_status open_features(kin_encoder *encoder, const char *name, kin_erro
 }
 
 kin_status kin_encoder_open(kin_encoder **encoder, const void *data, size_t bytes, const char *name,
-                            kin_error *error)
+                            const kin_features *features, kin_error *error)
 {
     *encoder = NULL;
     kin_encoder_file file;
@@ -39,7 +47,7 @@ kin_status kin_encoder_open(kin_encoder **encoder, const void *data, size_t byte
     if (status != KIN_OK) return status;
     kin_encoder *opened = kin_calloc(1, sizeof *opened);
     opened->card = file.card;
-    status = open_features(opened, name, error);
+    status = take_features(opened, features, name, error);
     if (status != KIN_OK) {
         kin_encoder_close(&opened);
         return status;
@@ -59,7 +67,7 @@ kin_status kin_encoder_open(kin_encoder **encoder, const void *data, size_t byte
 void kin_encoder_close(kin_encoder **encoder)
 {
     if (*encoder == NULL) return;
-    kin_features_close(&(*encoder)->features);
+    kin_features_close(&(*encoder)->own_features);
     free((*encoder)->planes);
     free((*encoder)->thresholds);
     free(*encoder);

@@ -14,9 +14,11 @@
 /* Immutable after opening; any thread, each with a scratch of its own. */
 typedef struct kin_encoder kin_encoder;
 
-/* From the bytes of an encoder file (copied). name is for sentences. */
+/* From the bytes of an encoder file (copied). name is for sentences. features: borrowed, those that
+ * the file was made for (KIN_MISMATCH for others); NULL: those built in. */
 KIN_MUST_USE kin_status kin_encoder_open(kin_encoder **encoder, const void *data, size_t bytes,
-                                         const char *name, kin_error *error);
+                                         const char *name, const kin_features *features,
+                                         kin_error *error);
 void kin_encoder_close(kin_encoder **encoder);
 
 unsigned kin_encoder_bits(const kin_encoder *encoder);

@@ -4,45 +4,123 @@
 #include <string.h>
 
 #include "common/base/check.h"
+#include "common/base/cpu.h"
+#include "common/base/limits.h"
 #include "common/base/memory.h"
+#include "proto/network_file.h"
 #include "worker/encode/features_builtin.h"
+#include "worker/encode/picture_network.h"
+
+#define BUILTIN "builtin"
+#define BUILTIN_VERSION "builtin/1"
 
 struct kin_features {
-    const char *name, *versioned_name;
+    char name[KIN_NETWORK_FEATURES_BYTES];
     uint32_t dimensions;
     kin_raster_spec raster;
+    uint32_t network_count; /* 0: builtin */
+    kin_picture_network *networks[KIN_NETWORK_MODELS_MAX];
 };
 
 struct kin_features_scratch {
     kin_builtin_scratch builtin;
+    uint32_t network_count;
+    kin_picture_network *networks[KIN_NETWORK_MODELS_MAX]; /* clones */
 };
 
-static const kin_features builtin = {
-    .name = "builtin",
-    .versioned_name = "builtin/1",
-    .dimensions = KIN_BUILTIN_DIMENSIONS,
-    .raster = {.mode = KIN_RASTER_STRETCH, .width = KIN_BUILTIN_SIDE, .height = KIN_BUILTIN_SIDE}};
+static void open_builtin(kin_features **features)
+{
+    *features = kin_calloc(1, sizeof **features);
+    **features = (kin_features){.name = BUILTIN_VERSION,
+                                .dimensions = KIN_BUILTIN_DIMENSIONS,
+                                .raster = {.mode = KIN_RASTER_STRETCH,
+                                           .width = KIN_BUILTIN_SIDE,
+                                           .height = KIN_BUILTIN_SIDE}};
+}
 
-kin_status kin_features_open(kin_features **features, const char *name, kin_error *error)
+/* Networks give the same bits wherever multiplications and additions are fused. */
+static const char *arithmetic(void)
+{
+    kin_cpu_level level = kin_cpu_level_get();
+    return level == KIN_CPU_AVX2 || level == KIN_CPU_AVX512 ? "fma" : "scalar";
+}
+
+static kin_status add_network(kin_features *made, const kin_network_model *model, kin_error *error)
+{
+    kin_raster_spec raster = kin_picture_network_raster(&model->spec);
+    if (made->network_count > 0 && memcmp(&raster, &made->raster, sizeof raster) != 0)
+        return kin_fail(error, KIN_BAD_INPUT,
+                        "the model %s wants pictures of %u x %u, resized in its way, and the "
+                        "models before it do not; all of them get one raster",
+                        model->spec.name, (unsigned)raster.width, (unsigned)raster.height);
+    kin_picture_network **network = &made->networks[made->network_count];
+    kin_status status =
+        kin_picture_network_open(network, &model->spec, model->onnx, model->bytes, error);
+    if (status != KIN_OK) return status;
+    made->raster = raster;
+    made->network_count++;
+    made->dimensions += kin_picture_network_dimensions(*network);
+    if (made->dimensions > KIN_FEATURE_DIMENSIONS_MAX)
+        return kin_fail(error, KIN_LIMIT, "the models give %u numbers a picture; the limit is %d",
+                        (unsigned)made->dimensions, KIN_FEATURE_DIMENSIONS_MAX);
+    return KIN_OK;
+}
+
+kin_status kin_features_open_networks(kin_features **features, const void *network, size_t bytes,
+                                      const char *file, kin_error *error)
+{
+    kin_network_file parsed;
+    *features = NULL;
+    kin_status status = kin_network_file_parse(&parsed, network, bytes, file, error);
+    if (status != KIN_OK) return status;
+    kin_features *made = kin_calloc(1, sizeof *made);
+    kin_network_features_name(network, arithmetic(), made->name);
+    for (uint32_t m = 0; status == KIN_OK && m < parsed.model_count; m++)
+        status = add_network(made, &parsed.models[m], error);
+    if (status != KIN_OK) kin_features_close(&made);
+    *features = made;
+    return status;
+}
+
+kin_status kin_features_open(kin_features **features, const char *name, const void *network,
+                             size_t bytes, kin_error *error)
 {
     *features = NULL;
-    if (strcmp(name, builtin.name) != 0 && strcmp(name, builtin.versioned_name) != 0)
-        return kin_fail(error, KIN_BAD_INPUT, "there are no features '%s'; there are: %s (%s)",
-                        name, builtin.name, builtin.versioned_name);
-    *features = kin_malloc(sizeof **features);
-    **features = builtin;
-    return KIN_OK;
+    if (strcmp(name, BUILTIN) == 0 || strcmp(name, BUILTIN_VERSION) == 0) {
+        open_builtin(features);
+        return KIN_OK;
+    }
+    if (!kin_network_is_features(name))
+        return kin_fail(error, KIN_BAD_INPUT,
+                        "there are no features '%s'; there are: " BUILTIN " (" BUILTIN_VERSION
+                        "), and networks (--model)",
+                        name);
+    if (network == NULL)
+        return kin_fail(error, KIN_MISMATCH, "the networks of the features '%s' are missing", name);
+    kin_status status = kin_features_open_networks(features, network, bytes, name, error);
+    if (status != KIN_OK) return status;
+    if (strcmp((*features)->name, name) != 0) {
+        status = kin_fail(error, KIN_MISMATCH,
+                          "the features '%s' are wanted, and these are '%s': other networks, or a "
+                          "processor with other arithmetic",
+                          name, (*features)->name);
+        kin_features_close(features);
+    }
+    return status;
 }
 
 void kin_features_close(kin_features **features)
 {
+    if (*features == NULL) return;
+    for (uint32_t i = 0; i < KIN_NETWORK_MODELS_MAX; i++)
+        kin_picture_network_close(&(*features)->networks[i]);
     free(*features);
     *features = NULL;
 }
 
 const char *kin_features_name(const kin_features *features)
 {
-    return features->versioned_name;
+    return features->name;
 }
 
 uint32_t kin_features_dimensions(const kin_features *features)
@@ -58,11 +136,18 @@ const kin_raster_spec *kin_features_raster(const kin_features *features)
 kin_features_scratch *kin_features_scratch_new(const kin_features *features)
 {
     KIN_CHECK(features != NULL);
-    return kin_malloc(sizeof(kin_features_scratch));
+    kin_features_scratch *scratch = kin_calloc(1, sizeof *scratch);
+    scratch->network_count = features->network_count;
+    for (uint32_t i = 0; i < features->network_count; i++)
+        scratch->networks[i] = kin_picture_network_clone(features->networks[i]);
+    return scratch;
 }
 
 void kin_features_scratch_destroy(kin_features_scratch **scratch)
 {
+    if (*scratch == NULL) return;
+    for (uint32_t i = 0; i < (*scratch)->network_count; i++)
+        kin_picture_network_close(&(*scratch)->networks[i]);
     free(*scratch);
     *scratch = NULL;
 }
@@ -71,9 +156,14 @@ void kin_features_run(const kin_features *features, kin_features_scratch *scratc
                       const kin_image *rasters, uint32_t count, float *vectors)
 {
     for (uint32_t i = 0; i < count; i++) {
+        float *vector = vectors + (size_t)i * features->dimensions;
         KIN_CHECK(rasters[i].width == features->raster.width);
         KIN_CHECK(rasters[i].height == features->raster.height);
-        kin_builtin_run(&scratch->builtin, rasters[i].pixels,
-                        vectors + (size_t)i * features->dimensions);
+        if (features->network_count == 0)
+            kin_builtin_run(&scratch->builtin, rasters[i].pixels, vector);
+        for (uint32_t n = 0; n < features->network_count; n++) {
+            kin_picture_network_run(scratch->networks[n], &rasters[i], vector);
+            vector += kin_picture_network_dimensions(scratch->networks[n]);
+        }
     }
 }

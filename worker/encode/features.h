@@ -2,6 +2,7 @@
 #ifndef WORKER_ENCODE_FEATURES_H
 #define WORKER_ENCODE_FEATURES_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "common/base/status.h"
@@ -13,9 +14,17 @@
 typedef struct kin_features kin_features;
 typedef struct kin_features_scratch kin_features_scratch;
 
-/* Opens an implementation by name ("builtin"). KIN_BAD_INPUT names those there are. */
+/* Opens an implementation by its name: "builtin", or "network/..." as kin_network_features_name
+ * makes it, for which `network` [bytes] is the network file (borrowed while it opens; NULL: there
+ * is none). KIN_BAD_INPUT names those there are; KIN_MISMATCH for another network file, or
+ * arithmetic that this machine does not have. */
 KIN_MUST_USE kin_status kin_features_open(kin_features **features, const char *name,
-                                          kin_error *error);
+                                          const void *network, size_t bytes, kin_error *error);
+
+/* The networks of a network file, whichever they are; file is for sentences. */
+KIN_MUST_USE kin_status kin_features_open_networks(kin_features **features, const void *network,
+                                                   size_t bytes, const char *file,
+                                                   kin_error *error);
 void kin_features_close(kin_features **features);
 
 /* Name and version, for the fingerprint ("builtin/1"). */
@@ -24,6 +33,7 @@ uint32_t kin_features_dimensions(const kin_features *features);
 /* The raster that it wants of a picture. */
 const kin_raster_spec *kin_features_raster(const kin_features *features);
 
+/* Made and destroyed by one thread, before the features are closed; used by any. */
 kin_features_scratch *kin_features_scratch_new(const kin_features *features);
 void kin_features_scratch_destroy(kin_features_scratch **scratch);
 

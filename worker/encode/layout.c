@@ -114,7 +114,7 @@ static void append(layout *l, const kin_node *node)
     free(place->name);
     free(place->domain);
     *place = *node;
-    for (uint32_t i = 0; i < node->output_count; i++)
+    for (uint32_t i = 0; i < node->output_count && !node->removed; i++)
         if (node->outputs[i] != KIN_VALUE_NONE) graph->values[node->outputs[i]].producer = n;
 }
 

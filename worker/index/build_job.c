@@ -243,7 +243,7 @@ int kin_build_run(const kin_build_options *options)
     kin_stop_init();
     kin_blas_init();
     /* The decoder forks, and nothing may fork once MPI has started. */
-    if (kin_features_open(&build.features, options->features, &error) != KIN_OK ||
+    if (kin_features_open(&build.features, options->features, NULL, 0, &error) != KIN_OK ||
         kin_decoder_open(&build.decoder, &decoder, &error) != KIN_OK) {
         if (speaks) kin_log(KIN_LOG_ERROR, "%s", error.text);
         return error.status == KIN_BAD_INPUT ? 2 : 1;

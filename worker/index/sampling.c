@@ -161,7 +161,8 @@ static bool read_learned(kin_build_state *build, const char *path, kin_buffer *f
     uint64_t bytes = 0;
     if (kin_comm_rank(build->comm) == 0 &&
         kin_file_read(path, ENCODER_BYTES_MAX, file, NULL) == KIN_OK &&
-        kin_encoder_open(&build->encoder, file->data, file->bytes, path, NULL) == KIN_OK) {
+        kin_encoder_open(&build->encoder, file->data, file->bytes, path, build->features, NULL) ==
+            KIN_OK) {
         bytes = file->bytes;
         kin_encoder_close(&build->encoder);
     }
@@ -188,7 +189,8 @@ void kin_sampling_train(kin_build_state *build)
         if (root && kin_file_write_atomic(path, file.data, file.bytes, &error) != KIN_OK)
             kin_comm_fail(build->comm, &error);
     }
-    if (kin_encoder_open(&build->encoder, file.data, file.bytes, path, &error) != KIN_OK)
+    if (kin_encoder_open(&build->encoder, file.data, file.bytes, path, build->features, &error) !=
+        KIN_OK)
         kin_comm_fail_together(build->comm, &error);
     kin_buffer_fini(&file);
     free(path);

@@ -6,9 +6,10 @@
 
 #include "common/base/file.h"
 #include "common/base/memory.h"
+#include "proto/network_file.h"
 #include "worker/decode/decoder.h"
 
-/* Encoder files are a matrix of bits x dimensions floats; networks beside it are a later format. */
+/* Encoder files are a matrix of bits x dimensions floats. */
 #define ENCODER_BYTES_MAX (1u << 30)
 #define MANIFEST_BYTES_MAX (64u << 20)
 
@@ -40,14 +41,31 @@ static kin_status check_encoder(const kin_served_index *served, const char *path
     return KIN_OK;
 }
 
+/* The networks that the index was made with, if it was. */
+static kin_status open_networks(kin_served_index *served, kin_error *error)
+{
+    const char *name = served->manifest.features;
+    if (!kin_network_is_features(name)) return KIN_OK;
+    kin_mapping mapping = {0};
+    char *path = kin_path_join(served->folder, KIN_NETWORK_FILE);
+    kin_status status = kin_mapping_open(&mapping, path, error);
+    if (status == KIN_OK)
+        status = kin_features_open(&served->features, name, mapping.data, mapping.bytes, error);
+    kin_mapping_close(&mapping);
+    free(path);
+    return status;
+}
+
 static void open_encoder(kin_served_index *served)
 {
     kin_error error = {0};
     kin_buffer data = {0};
     char *path = kin_path_join(served->folder, KIN_ENCODER_FILE);
-    kin_status status = kin_file_read(path, ENCODER_BYTES_MAX, &data, &error);
+    kin_status status = open_networks(served, &error);
+    if (status == KIN_OK) status = kin_file_read(path, ENCODER_BYTES_MAX, &data, &error);
     if (status == KIN_OK)
-        status = kin_encoder_open(&served->encoder, data.data, data.bytes, path, &error);
+        status = kin_encoder_open(&served->encoder, data.data, data.bytes, path, served->features,
+                                  &error);
     if (status == KIN_OK) status = check_encoder(served, path, &error);
     if (status != KIN_OK) {
         snprintf(served->no_pictures, sizeof served->no_pictures, "%s", error.text);
@@ -72,6 +90,7 @@ kin_status kin_served_index_open(kin_served_index *served, const char *index_pat
 void kin_served_index_close(kin_served_index *served)
 {
     kin_encoder_close(&served->encoder);
+    kin_features_close(&served->features);
     kin_manifest_fini(&served->manifest);
     free(served->folder);
     memset(served, 0, sizeof *served);

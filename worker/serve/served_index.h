@@ -13,6 +13,7 @@ typedef struct kin_served_index {
     char *folder; /* of the generation */
     kin_manifest manifest;
     kin_digest manifest_digest; /* of the bytes of manifest.kin */
+    kin_features *features;     /* NULL: those built in */
     kin_encoder *encoder;       /* NULL: this worker does not encode pictures */
     char no_pictures[768];      /* why; empty if it does */
 } kin_served_index;

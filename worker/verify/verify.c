@@ -11,6 +11,7 @@
 #include "common/base/text.h"
 #include "proto/encoder_file.h"
 #include "proto/generation.h"
+#include "proto/network_file.h"
 #include "worker/verify/verify_codes.h"
 
 /* An encoder of 256 planes of 8,192 floats is 8 MiB. */
@@ -62,6 +63,27 @@ static kin_status verify_encoder(const generation *of, kin_error *error)
         status =
             kin_fail(error, KIN_MISMATCH, "%s is not the encoder that the manifest names", path);
     kin_buffer_fini(&file);
+    free(path);
+    return status;
+}
+
+/* Whether the features that the manifest names are those of network.kin. */
+static kin_status verify_network(const generation *of, kin_error *error)
+{
+    char *path = kin_path_join(of->folder, KIN_NETWORK_FILE);
+    kin_mapping mapping = {0};
+    kin_network_file file;
+    kin_status status = kin_mapping_open(&mapping, path, error);
+    if (status == KIN_OK)
+        status = kin_network_file_parse(&file, mapping.data, mapping.bytes, path, error);
+    if (status == KIN_OK) {
+        char name[KIN_NETWORK_FEATURES_BYTES];
+        kin_network_features_name(mapping.data, "", name);
+        if (strncmp(name, of->manifest.features, strlen(name)) != 0)
+            status = kin_fail(error, KIN_MISMATCH, "%s is not the networks that the manifest names",
+                              path);
+    }
+    kin_mapping_close(&mapping);
     free(path);
     return status;
 }
@@ -155,6 +177,11 @@ kin_status kin_verify_index(const char *index_path, uint32_t searches, kin_verif
     kin_error found = {0};
     status = verify_encoder(&of, &found);
     kin_verify_note(report, KIN_ENCODER_FILE, &found);
+    if (kin_network_is_features(of.manifest.features)) {
+        found = (kin_error){0};
+        (void)verify_network(&of, &found);
+        kin_verify_note(report, KIN_NETWORK_FILE, &found);
+    }
     of.shards = kin_calloc(of.manifest.shard_count, sizeof(kin_shard_reader *));
     for (uint32_t s = 0; s < of.manifest.shard_count; s++) {
         found = (kin_error){0};

@@ -8,6 +8,7 @@
 #include "proto/ledger.h"
 #include "proto/list_format.h"
 #include "proto/manifest.h"
+#include "proto/network_file.h"
 #include "proto/part_format.h"
 #include "proto/shard_format.h"
 #include "worker/verify/verify.h"
@@ -22,6 +23,7 @@ static const struct {
     {KIN_FILE_LEDGER, "a ledger: inputs that are not indexed, and why"},
     {KIN_FILE_LIST, "the frozen list of a build's inputs"},
     {KIN_FILE_PART, "a part: one chunk of a build that is not finished"},
+    {KIN_FILE_NETWORK, "networks: models, and how pictures go through them"},
 };
 
 static void print_sections(const kin_container *container, const char *what)
@@ -67,6 +69,10 @@ static kin_status check_contents(kin_file_kind kind, const kin_mapping *file, co
     case KIN_FILE_PART: {
         kin_part part;
         return kin_part_parse(&part, file->data, file->bytes, path, error);
+    }
+    case KIN_FILE_NETWORK: {
+        kin_network_file network;
+        return kin_network_file_parse(&network, file->data, file->bytes, path, error);
     }
     }
     return status;

@@ -1,0 +1,217 @@
+#include "worker/encode/picture_network.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/check.h"
+#include "common/base/limits.h"
+#include "common/base/memory.h"
+#include "worker/encode/network.h"
+#include "worker/encode/onnx_file.h"
+
+struct kin_picture_network {
+    kin_network_spec spec;
+    kin_network *network;
+    bool channels_last; /* the model takes [1][h][w][3], as TensorFlow's exports do */
+    uint32_t dimensions;
+};
+
+/* --- Opening --------------------------------------------------------------------------------- */
+
+/* The shape that the model's only input gets. */
+static kin_status find_input(kin_picture_network *made, const kin_graph *graph, kin_shape *shape,
+                             kin_error *error)
+{
+    char text[KIN_SHAPE_TEXT_BYTES];
+    const kin_network_spec *spec = &made->spec;
+    if (graph->input_count != 1)
+        return kin_fail(error, KIN_BAD_INPUT,
+                        "the model %s has %u inputs; one that takes pictures has one", spec->name,
+                        graph->input_count);
+    const kin_tensor *input = &graph->values[graph->inputs[0]].tensor;
+    const int64_t *dims = input->shape.dims;
+    int height = (int)spec->height, width = (int)spec->width;
+    *shape = kin_shape_of(4, 1, 3, height, width);
+    made->channels_last = input->shape.rank == 4 && dims[1] != 3 && dims[3] == 3;
+    if (made->channels_last) *shape = kin_shape_of(4, 1, height, width, 3);
+    bool fits = input->shape.rank == 4;
+    for (uint32_t d = 1; d < 4 && fits; d++)
+        fits = dims[d] < 0 || dims[d] == shape->dims[d];
+    if (!fits)
+        return kin_fail(error, KIN_BAD_INPUT,
+                        "the model %s takes %s; pictures of %u x %u do not fit", spec->name,
+                        kin_shape_text(&input->shape, text), (unsigned)spec->width,
+                        (unsigned)spec->height);
+    return KIN_OK;
+}
+
+/* Numbers that one tap gives. */
+static int64_t tap_dimensions(const kin_tensor *tap)
+{
+    const kin_shape *shape = &tap->shape;
+    if (shape->rank == 4) return shape->dims[1];
+    if (shape->rank == 3) return shape->dims[2];
+    return kin_shape_count(shape);
+}
+
+static kin_status measure(kin_picture_network *made, kin_error *error)
+{
+    int64_t sum = 0;
+    for (uint32_t t = 0; t < made->spec.tap_count; t++) {
+        const kin_tensor *tap = kin_network_output(made->network, t);
+        int64_t own = tap_dimensions(tap);
+        if (tap->type != KIN_TYPE_FLOAT || own < 1 || kin_tensor_count(tap) < own ||
+            (tap->shape.rank > 0 && tap->shape.dims[0] != 1))
+            return kin_fail(error, KIN_BAD_INPUT,
+                            "the tensor %s of the model %s gives no vector a picture",
+                            made->spec.taps[t], made->spec.name);
+        sum += own;
+    }
+    if (sum > KIN_FEATURE_DIMENSIONS_MAX)
+        return kin_fail(error, KIN_LIMIT,
+                        "the taps of the model %s give %lld numbers a picture; the limit is %d",
+                        made->spec.name, (long long)sum, KIN_FEATURE_DIMENSIONS_MAX);
+    made->dimensions = (uint32_t)sum;
+    return KIN_OK;
+}
+
+kin_status kin_picture_network_open(kin_picture_network **network, const kin_network_spec *spec,
+                                    const void *onnx, size_t bytes, kin_error *error)
+{
+    kin_picture_network *made = kin_calloc(1, sizeof *made);
+    kin_graph *graph = NULL;
+    kin_network_input_shape shape = {0};
+    const char *taps[KIN_NETWORK_TAPS_MAX];
+    made->spec = *spec;
+    for (uint32_t t = 0; t < spec->tap_count; t++)
+        taps[t] = made->spec.taps[t];
+    kin_status status = kin_onnx_parse(&graph, onnx, bytes, NULL, spec->name, error);
+    if (status == KIN_OK) status = find_input(made, graph, &shape.shape, error);
+    if (status == KIN_OK) {
+        kin_network_options options = {
+            .shapes = &shape, .shape_count = 1, .taps = taps, .tap_count = spec->tap_count};
+        kin_error why = {0};
+        status = kin_network_open(&made->network, &graph, &options, &why);
+        if (status != KIN_OK) kin_fail(error, status, "the model %s: %s", spec->name, why.text);
+    }
+    if (status == KIN_OK) status = measure(made, error);
+    kin_graph_destroy(&graph);
+    if (status != KIN_OK) kin_picture_network_close(&made);
+    *network = made;
+    return status;
+}
+
+kin_picture_network *kin_picture_network_clone(kin_picture_network *network)
+{
+    kin_picture_network *made = kin_malloc(sizeof *made);
+    *made = *network;
+    made->network = kin_network_clone(network->network);
+    return made;
+}
+
+void kin_picture_network_close(kin_picture_network **network)
+{
+    if (*network == NULL) return;
+    kin_network_close(&(*network)->network);
+    free(*network);
+    *network = NULL;
+}
+
+uint32_t kin_picture_network_dimensions(const kin_picture_network *network)
+{
+    return network->dimensions;
+}
+
+kin_raster_spec kin_picture_network_raster(const kin_network_spec *spec)
+{
+    static const kin_raster_mode modes[KIN_NETWORK_RESIZES] = {
+        [KIN_NETWORK_RESIZE_STRETCH] = KIN_RASTER_STRETCH,
+        [KIN_NETWORK_RESIZE_CROP] = KIN_RASTER_CROP,
+        [KIN_NETWORK_RESIZE_PAD] = KIN_RASTER_PAD,
+    };
+    return (kin_raster_spec){.mode = modes[spec->resize],
+                             .width = spec->width,
+                             .height = spec->height,
+                             .shorter_side = spec->shorter_side};
+}
+
+const char *kin_picture_network_default_tap(const kin_graph *graph)
+{
+    static const char *const products[] = {"Gemm", "MatMul"};
+    for (size_t p = 0; p < sizeof products / sizeof *products; p++)
+        for (uint32_t n = graph->node_count; n-- > 0;)
+            if (strcmp(graph->nodes[n].op, products[p]) == 0 && graph->nodes[n].input_count > 0)
+                return graph->values[graph->nodes[n].inputs[0]].name;
+    if (graph->output_count == 0) return NULL;
+    return graph->values[graph->outputs[graph->output_count - 1]].name;
+}
+
+/* --- Running --------------------------------------------------------------------------------- */
+
+static void fill_input(kin_picture_network *network, const kin_image *raster)
+{
+    const kin_network_spec *spec = &network->spec;
+    float *input = kin_network_input(network->network, 0)->data;
+    size_t area = (size_t)raster->width * raster->height;
+    size_t step = network->channels_last ? 3 : 1, plane = network->channels_last ? 1 : area;
+    for (size_t c = 0; c < 3; c++) {
+        float values[256];
+        for (int v = 0; v < 256; v++)
+            values[v] = ((float)v * spec->scale - spec->mean[c]) / spec->deviation[c];
+        const uint8_t *from = raster->pixels + (spec->bgr ? 2 - c : c);
+        float *to = input + c * plane;
+        for (size_t i = 0; i < area; i++)
+            to[i * step] = values[from[3 * i]];
+    }
+}
+
+/* One number of `count`, which lie `stride` apart. */
+static float pool(const kin_network_spec *spec, const float *values, size_t count, size_t stride)
+{
+    double sum = 0;
+    float largest = values[0];
+    for (size_t i = 0; i < count; i++) {
+        float value = values[i * stride];
+        if (value > largest) largest = value;
+        if (spec->pooling == KIN_NETWORK_POOL_GEM)
+            sum += value > 1e-6f ? pow((double)value, (double)spec->power)
+                                 : pow(1e-6, (double)spec->power);
+        else
+            sum += (double)value;
+    }
+    double mean = sum / (double)count;
+    if (spec->pooling == KIN_NETWORK_POOL_MAX) return largest;
+    return (float)(spec->pooling == KIN_NETWORK_POOL_GEM ? pow(mean, 1 / (double)spec->power)
+                                                         : mean);
+}
+
+static void take_tap(const kin_network_spec *spec, const kin_tensor *tap, float *vector)
+{
+    const float *values = tap->data;
+    const kin_shape *shape = &tap->shape;
+    size_t dimensions = (size_t)tap_dimensions(tap);
+    size_t count = (size_t)kin_shape_count(shape) / dimensions;
+    size_t from = shape->rank == 3 ? 1 : count, stride = shape->rank == 3 ? dimensions : 1;
+    for (size_t d = 0; d < dimensions; d++)
+        vector[d] = count == 1 ? values[d] : pool(spec, values + d * from, count, stride);
+    if (!spec->normalise) return;
+    double sum = 0;
+    for (size_t d = 0; d < dimensions; d++)
+        sum += (double)vector[d] * (double)vector[d];
+    float factor = sum > 0 ? (float)(1 / sqrt(sum)) : 0;
+    for (size_t d = 0; d < dimensions; d++)
+        vector[d] *= factor;
+}
+
+void kin_picture_network_run(kin_picture_network *network, const kin_image *raster, float *vector)
+{
+    KIN_CHECK(raster->width == network->spec.width && raster->height == network->spec.height);
+    fill_input(network, raster);
+    kin_network_run(network->network);
+    for (uint32_t t = 0; t < network->spec.tap_count; t++) {
+        const kin_tensor *tap = kin_network_output(network->network, t);
+        take_tap(&network->spec, tap, vector);
+        vector += tap_dimensions(tap);
+    }
+}

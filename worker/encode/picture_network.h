@@ -1,0 +1,35 @@
+/* A network that takes pictures and gives vectors: input, taps and pooling as a spec says. */
+#ifndef WORKER_ENCODE_PICTURE_NETWORK_H
+#define WORKER_ENCODE_PICTURE_NETWORK_H
+
+#include <stdint.h>
+
+#include "common/base/status.h"
+#include "common/image/image.h"
+#include "common/image/raster.h"
+#include "proto/network_file.h"
+#include "worker/encode/graph.h"
+
+/* One thread at a time; clones share the weights. */
+typedef struct kin_picture_network kin_picture_network;
+
+/* KIN_BAD_INPUT, KIN_LIMIT, KIN_CORRUPT name the model. spec is copied. */
+KIN_MUST_USE kin_status kin_picture_network_open(kin_picture_network **network,
+                                                 const kin_network_spec *spec, const void *onnx,
+                                                 size_t bytes, kin_error *error);
+/* As kin_network_clone. */
+kin_picture_network *kin_picture_network_clone(kin_picture_network *network);
+void kin_picture_network_close(kin_picture_network **network);
+
+uint32_t kin_picture_network_dimensions(const kin_picture_network *network);
+/* The raster that the spec wants of a picture. */
+kin_raster_spec kin_picture_network_raster(const kin_network_spec *spec);
+
+/* raster of that size -> vector [dimensions]. Allocates nothing. */
+void kin_picture_network_run(kin_picture_network *network, const kin_image *raster, float *vector);
+
+/* The tensor that is tapped where nobody says another: what the last product with a matrix takes
+ * (Gemm, else MatMul); the last output of a model without. NULL for a model without outputs. */
+const char *kin_picture_network_default_tap(const kin_graph *graph);
+
+#endif
