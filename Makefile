@@ -59,7 +59,7 @@ main_kindred-verify := worker/verify/verify_main
 libs_kindred := $(wire_libs)
 libs_kindred-coordinator := $(wire_libs)
 libs_kindred-worker := $(wire_libs) $(blas_libs) $(model_libs)
-libs_kindred-index = $(wire_libs) $(blas_libs) $(model_libs) $(mpi_libs) -larchive
+libs_kindred-index = $(wire_libs) $(blas_libs) $(model_libs) $(mpi_libs) -larchive -ljansson
 libs_kindred-decode := $(decode_libs)
 libs_kindred-verify := $(wire_libs) $(model_libs)
 # Only programs whose main file is there are made.
@@ -70,7 +70,7 @@ fuzz_replays := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/%,$(wildcard tests/fuzz
 benches := $(patsubst tests/bench/%.c,$(BUILD)/tests/%,$(wildcard tests/bench/bench_*.c))
 tools := $(patsubst tests/tools/%.c,$(BUILD)/tests/%,$(wildcard tests/tools/tool_*.c))
 support_objects := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/support/*.c))
-test_libs = -lcmocka $(wire_libs) $(blas_libs) $(model_libs) -larchive $(decode_libs)
+test_libs = -lcmocka $(wire_libs) $(blas_libs) $(model_libs) -larchive -ljansson $(decode_libs)
 
 .PHONY: all
 all: $(built)

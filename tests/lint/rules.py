@@ -37,6 +37,7 @@ HOMES = {
     r"(stb/)?stb_image_write\.h": r"common/image/encode_image\.c$",
     r"xxhash\.h": r"common/base/checksum\.c$",
     r"archive(_entry)?\.h": r"worker/index/",
+    r"jansson\.h": r"worker/index/sidecar\.c$",
     r"protobuf-c/.*|.*\.pb-c\.h": r"worker/encode/onnx_\w+\.[ch]$",
 }
 

@@ -195,7 +195,7 @@ static void bad_attributes(void **state)
     onnx_put_part(&all, ONNX_NODE_ATTRIBUTE, &one);
     refuse_attribute(&all, "m: node 0 (Op): attribute 'a': refers to a function's attribute");
     for (int i = 0; i < 257; i++) {
-        char name[8];
+        char name[16];
         snprintf(name, sizeof name, "a%d", i);
         one = begin(name, 2);
         onnx_put_part(&all, ONNX_NODE_ATTRIBUTE, &one);
