@@ -25,6 +25,11 @@ void kin_blas_multiply_transposed(size_t rows, size_t columns, size_t depth, con
 void kin_blas_multiply(size_t rows, size_t columns, size_t depth, const double *a, const double *b,
                        double *c);
 
+/* c [rows][columns] = a [rows][depth] times b [depth][columns], in floats. Its only caller is the
+ * bench of the convolutions, which it is the peer of. */
+void kin_blas_multiply_floats(size_t rows, size_t columns, size_t depth, const float *a,
+                              const float *b, float *c);
+
 /* The count largest eigenvalues of a symmetric matrix [n][n], largest first, and their eigenvectors
  * vectors [count][n]: orthonormal, whatever the rank of the matrix. Reads the upper triangle and
  * destroys the matrix. False where LAPACK does not converge. Method: dsyevr (Dhillon and Parlett,
