@@ -45,6 +45,14 @@ static kin_status assign(const kin_option *option, const char *value, kin_error 
         *(const char **)option->target = value;
         return KIN_OK;
     }
+    if (option->kind == KIN_OPTION_LIST) {
+        kin_option_list *list = option->target;
+        if (list->count == KIN_OPTION_LIST_MAX)
+            return kin_fail(error, KIN_BAD_INPUT, "--%s is given more than %d times", option->name,
+                            KIN_OPTION_LIST_MAX);
+        list->items[list->count++] = value;
+        return KIN_OK;
+    }
     char *end;
     errno = 0;
     long long number = strtoll(value, &end, 10);

@@ -10,8 +10,16 @@
 typedef enum kin_option_kind {
     KIN_OPTION_FLAG,  /* bool *: --name */
     KIN_OPTION_TEXT,  /* const char **: --name VALUE or --name=VALUE; borrows argv */
+    KIN_OPTION_LIST,  /* kin_option_list *: a text each time it is given; borrows argv */
     KIN_OPTION_NUMBER /* int64_t *: decimal within [minimum, maximum] */
 } kin_option_kind;
+
+#define KIN_OPTION_LIST_MAX 16
+
+typedef struct kin_option_list {
+    const char *items[KIN_OPTION_LIST_MAX];
+    uint32_t count;
+} kin_option_list;
 
 /* A table ends with a zeroed row. */
 typedef struct kin_option {

@@ -113,6 +113,7 @@ static void prepare(shared *made, bool reference)
     for (uint32_t n = 0; n < graph->node_count; n++) {
         kin_node *node = &graph->nodes[n];
         if (node->removed) continue;
+        if (node->implementation == NULL) node->implementation = kin_op_find(node->op);
         if (!reference) kin_fast_prepare(graph, node);
         KIN_CHECK(node->implementation != NULL);
         size_t packed = reference ? 0 : kin_fast_weight_bytes(node);

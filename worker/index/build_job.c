@@ -9,6 +9,7 @@
 #include "common/base/stop.h"
 #include "common/base/text.h"
 #include "worker/encode/blas.h"
+#include "worker/index/models.h"
 #include "worker/index/part_file.h"
 #include "worker/index/publish.h"
 #include "worker/index/sampling.h"
@@ -51,7 +52,8 @@ static kin_status gather_sources(kin_build_state *build, kin_inputs *inputs, kin
 static void freeze_list(kin_build_state *build)
 {
     kin_error error;
-    kin_digest digest = kin_build_options_digest(build->options);
+    kin_digest digest =
+        kin_build_options_digest(build->options, kin_features_name(build->features));
     kin_building *building = &build->building;
     bool found = false;
     check(build, kin_building_lock(building, build->options->index_path, tick, build, &error),
@@ -233,6 +235,40 @@ static void run_job(kin_build_state *build)
                 build->options->index_path, build->building.generation);
 }
 
+/* Every rank opens the models itself, before it starts MPI. */
+static kin_status open_features(kin_build_state *build, bool speaks, kin_error *error)
+{
+    const kin_build_options *options = build->options;
+    if (options->models.count == 0)
+        return kin_features_open(&build->features,
+                                 options->features == NULL ? "builtin" : options->features, NULL, 0,
+                                 error);
+    kin_status status = kin_models_gather(&build->network, options->models.items,
+                                          options->models.count, speaks, error);
+    if (status == KIN_OK)
+        status = kin_features_open_networks(&build->features, build->network.data,
+                                            build->network.bytes, "the models", error);
+    return status;
+}
+
+/* Ranks on several machines may see several files under one name. */
+static void check_features(kin_build_state *build)
+{
+    char name[64] = {0};
+    const char *own = kin_features_name(build->features);
+    memcpy(name, own, strnlen(own, sizeof name - 1));
+    kin_comm_broadcast(build->comm, name, sizeof name);
+    if (strcmp(name, own) != 0) {
+        kin_error error;
+        (void)kin_fail(&error, KIN_MISMATCH,
+                       "the features are %s here and %s on rank 0: the models are other files, or "
+                       "the processors differ",
+                       own, name);
+        kin_comm_fail(build->comm, &error);
+    }
+    if (kin_comm_rank(build->comm) != 0) kin_buffer_fini(&build->network);
+}
+
 int kin_build_run(const kin_build_options *options)
 {
     kin_build_state build = {.options = options};
@@ -243,13 +279,14 @@ int kin_build_run(const kin_build_options *options)
     kin_stop_init();
     kin_blas_init();
     /* The decoder forks, and nothing may fork once MPI has started. */
-    if (kin_features_open(&build.features, options->features, NULL, 0, &error) != KIN_OK ||
-        kin_decoder_open(&build.decoder, &decoder, &error) != KIN_OK) {
+    if (kin_decoder_open(&build.decoder, &decoder, &error) != KIN_OK ||
+        open_features(&build, speaks, &error) != KIN_OK) {
         if (speaks) kin_log(KIN_LOG_ERROR, "%s", error.text);
         return error.status == KIN_BAD_INPUT ? 2 : 1;
     }
     build.comm = kin_comm_open();
     if (kin_comm_rank(build.comm) == 0) build.progress = kin_progress_new();
+    check_features(&build);
     run_job(&build);
     kin_progress_destroy(&build.progress);
     kin_chunk_worker_destroy(&build.worker);
@@ -261,5 +298,6 @@ int kin_build_run(const kin_build_options *options)
     kin_comm_close(&build.comm);
     kin_decoder_close(&build.decoder);
     kin_features_close(&build.features);
+    kin_buffer_fini(&build.network);
     return 0;
 }

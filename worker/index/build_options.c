@@ -23,6 +23,7 @@ const char kin_build_help[] =
     "      --follow-links   follow symbolic links within folders\n"
     "      --bits N         bits of a code: 64 (default), 128 or 256\n"
     "      --features NAME  what pictures are compared by: builtin (default)\n"
+    "      --model FILE.onnx[:TENSOR[,TENSOR]]  or by a network; several are joined\n"
     "      --hasher NAME    itq (learned from the pictures; default) or lsh (random planes)\n"
     "      --sample N       pictures that the hasher learns from (32768)\n"
     "      --seed N         of its random numbers (1)\n"
@@ -53,6 +54,10 @@ static kin_status check(const kin_build_options *options, const numbers *n, kin_
     if (!kin_code_bits_valid((unsigned)n->bits))
         return kin_fail(error, KIN_BAD_INPUT, "--bits is %lld; a code has 64, 128 or 256",
                         (long long)n->bits);
+    if (options->features != NULL && options->models.count > 0)
+        return kin_fail(error, KIN_BAD_INPUT,
+                        "there are both --features and --model; pictures are compared by one of "
+                        "them");
     if (options->null_separated && options->list_path == NULL)
         return kin_fail(error, KIN_BAD_INPUT, "--null is about a list, but there is no --list");
     return KIN_OK;
@@ -61,7 +66,7 @@ static kin_status check(const kin_build_options *options, const numbers *n, kin_
 kin_status kin_build_options_parse(kin_build_options *options, int argc, char **argv,
                                    kin_error *error)
 {
-    *options = (kin_build_options){.features = "builtin", .hasher = "itq"};
+    *options = (kin_build_options){.hasher = "itq"};
     numbers n = {.bits = KIN_CODE_BITS_DEFAULT,
                  .thumbnail = KIN_THUMBNAIL_SIDE_DEFAULT,
                  .sample = KIN_TRAINING_PICTURES_DEFAULT,
@@ -73,6 +78,7 @@ kin_status kin_build_options_parse(kin_build_options *options, int argc, char **
         {"follow-links", 0, KIN_OPTION_FLAG, &options->follow_links, 0, 0, NULL},
         {"bits", 0, KIN_OPTION_NUMBER, &n.bits, KIN_CODE_BITS_MIN, KIN_CODE_BITS_MAX, NULL},
         {"features", 0, KIN_OPTION_TEXT, &options->features, 0, 0, NULL},
+        {"model", 0, KIN_OPTION_LIST, &options->models, 0, 0, NULL},
         {"hasher", 0, KIN_OPTION_TEXT, &options->hasher, 0, 0, "itq|lsh"},
         {"sample", 0, KIN_OPTION_NUMBER, &n.sample, 1, KIN_SAMPLE_PICTURES_MAX, NULL},
         {"seed", 0, KIN_OPTION_NUMBER, &n.seed, 0, INT64_MAX, NULL},
@@ -96,13 +102,13 @@ kin_status kin_build_options_parse(kin_build_options *options, int argc, char **
     return check(options, &n, error);
 }
 
-kin_digest kin_build_options_digest(const kin_build_options *options)
+kin_digest kin_build_options_digest(const kin_build_options *options, const char *features)
 {
     kin_buffer text = {0};
     char *folder = getcwd(NULL, 0);
-    kin_buffer_printf(&text, "%u %s %s %s %u %u %llu %llu %d %d\n", options->bits,
-                      options->features, options->hasher, kin_decoder_name(), options->shards,
-                      options->thumbnail_side, (unsigned long long)options->sample_pictures,
+    kin_buffer_printf(&text, "%u %s %s %s %u %u %llu %llu %d %d\n", options->bits, features,
+                      options->hasher, kin_decoder_name(), options->shards, options->thumbnail_side,
+                      (unsigned long long)options->sample_pictures,
                       (unsigned long long)options->seed, options->follow_links,
                       options->null_separated);
     const char *paths[] = {folder != NULL ? folder : "",

@@ -6,12 +6,15 @@
 #include <stdint.h>
 
 #include "common/base/checksum.h"
+#include "common/base/options.h"
 #include "common/base/status.h"
 
 typedef struct kin_build_options {
     const char *index_path;
     unsigned bits;
-    const char *features, *hasher;
+    const char *features;   /* NULL: models, or those built in */
+    kin_option_list models; /* FILE.onnx[:TENSOR...] */
+    const char *hasher;
     uint32_t shards; /* 0: as many as the collection asks for */
     uint32_t thumbnail_side;
     uint64_t sample_pictures, seed;
@@ -27,9 +30,9 @@ typedef struct kin_build_options {
 KIN_MUST_USE kin_status kin_build_options_parse(kin_build_options *options, int argc, char **argv,
                                                 kin_error *error);
 
-/* Of all that decides what the generation will hold, the folder it is run in included: builds with
- * the same digest go on with each other's work. */
-kin_digest kin_build_options_digest(const kin_build_options *options);
+/* Of all that decides what the generation will hold, the folder it is run in and the features' name
+ * included: builds with the same digest go on with each other's work. */
+kin_digest kin_build_options_digest(const kin_build_options *options, const char *features);
 
 extern const char kin_build_help[];
 

@@ -16,6 +16,7 @@ typedef struct kin_build_state {
     kin_comm *comm;
     kin_decoder *decoder;
     kin_features *features;
+    kin_buffer network; /* rank 0: the network file of the features, empty for those built in */
     kin_building building;
     kin_chunk_worker *worker;
     kin_encoder *encoder;      /* NULL until it is learned */

@@ -122,6 +122,7 @@ static void complete(kin_build_state *build, const char *folder, const kin_buffe
     kin_manifest_build(manifest, &bytes);
     write_into(build, folder, KIN_ENCODER_FILE, &encoder);
     write_into(build, folder, KIN_LEDGER_FILE, ledger);
+    if (build->network.bytes > 0) write_into(build, folder, KIN_NETWORK_FILE, &build->network);
     write_into(build, folder, KIN_MANIFEST_FILE, &bytes);
     char *place = kin_path_join(build->building.index_path, build->building.generation);
     kin_status status = kin_directory_sync(folder, &error);
