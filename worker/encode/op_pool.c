@@ -5,6 +5,7 @@
 #include "worker/encode/window.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "common/base/check.h"
 
@@ -308,6 +309,69 @@ static void run_global_lp(const kin_op_call *call)
     global(call, (double)kin_node_int(call->node, "p", 2));
 }
 
+/* --- The way back ---------------------------------------------------------------------------- */
+
+/* The shape that the indices refer to, and the output's, which output_shape may make larger. */
+static kin_status read_unpool(const kin_op_call *call, kin_shape *inner, kin_shape *outer,
+                              kin_error *error)
+{
+    const kin_shape *input = &call->inputs[0]->shape;
+    kin_window window;
+    kin_ints given;
+    kin_status status =
+        kin_window_read(&window, KIN_WINDOW_TRANSPOSED, call->node, input, NULL, error);
+    if (status == KIN_OK) status = kin_ints_of_input(call, 2, "output_shape", &given, error);
+    if (status != KIN_OK) return status;
+    *inner = *outer = kin_window_output_shape(&window, input->dims[0], input->dims[1]);
+    if (!given.given) return KIN_OK;
+    if (given.count != inner->rank || given.values[0] != inner->dims[0] ||
+        given.values[1] != inner->dims[1])
+        return kin_fail(error, KIN_BAD_INPUT, "its 'output_shape' is of other pictures");
+    memcpy(outer->dims, given.values, inner->rank * sizeof *inner->dims);
+    return KIN_OK;
+}
+
+static kin_status infer_max_unpool(kin_op_call *call, kin_error *error)
+{
+    static const kin_op_attribute known[] = {
+        {"kernel_shape", KIN_ATTRIBUTE_INTS},
+        {"pads", KIN_ATTRIBUTE_INTS},
+        {"strides", KIN_ATTRIBUTE_INTS},
+    };
+    kin_shape inner, outer;
+    kin_status status = kin_op_require_node(call, known, sizeof known / sizeof *known, error);
+    if (status == KIN_OK) status = kin_op_require_types(call, 0, KIN_TYPES_REAL, error);
+    if (status == KIN_OK) status = kin_op_require(call, 1, KIN_TYPE_INT64, error);
+    if (status != KIN_OK) return status;
+    const kin_tensor *input = call->inputs[0];
+    if (!kin_shape_equal(&input->shape, &call->inputs[1]->shape))
+        return kin_fail(error, KIN_BAD_INPUT, "its indices are of another shape than its input");
+    status = read_unpool(call, &inner, &outer, error);
+    if (status == KIN_OK) status = kin_op_output(call, 0, input->type, &inner, error);
+    return status == KIN_OK ? kin_op_output(call, 0, input->type, &outer, error) : status;
+}
+
+/* Every element goes to its index; those that have none in the output are left out. */
+static void run_max_unpool(const kin_op_call *call)
+{
+    const kin_tensor *input = call->inputs[0];
+    kin_tensor *output = kin_op_result(call, 0);
+    int64_t strides[KIN_TENSOR_RANK_MAX];
+    kin_shape inner, outer;
+    if (output == NULL || read_unpool(call, &inner, &outer, NULL) != KIN_OK) return;
+    memset(output->data, 0, kin_tensor_bytes(output));
+    kin_shape_strides(&outer, strides);
+    for (int64_t i = 0; i < kin_tensor_count(input); i++) {
+        int64_t index = ((const int64_t *)call->inputs[1]->data)[i], to = 0;
+        bool inside = index >= 0 && index < kin_shape_count(&inner);
+        for (uint32_t d = inner.rank; inside && d-- > 0; index /= inner.dims[d]) {
+            inside = index % inner.dims[d] < outer.dims[d];
+            to += index % inner.dims[d] * strides[d];
+        }
+        if (inside) kin_element_set(output, to, kin_element(input, i));
+    }
+}
+
 const kin_op kin_pool_ops[] = {
     {"MaxPool", 1, 1, 2, infer_max_pool, run_max_pool},
     {"AveragePool", 1, 1, 1, infer_average_pool, run_average_pool},
@@ -315,5 +379,6 @@ const kin_op kin_pool_ops[] = {
     {"GlobalMaxPool", 1, 1, 1, infer_global_plain, run_global_max},
     {"GlobalAveragePool", 1, 1, 1, infer_global_plain, run_global_average},
     {"GlobalLpPool", 1, 1, 1, infer_global_lp, run_global_lp},
+    {"MaxUnpool", 2, 3, 1, infer_max_unpool, run_max_unpool},
     {.name = NULL},
 };
