@@ -19,6 +19,7 @@ typedef struct convolution_case {
     float *weights, *bias, *input, *sum;
     bool has_sum;
     double *expected, *magnitude; /* [pixels][channels_out] */
+    double largest;               /* of the magnitudes */
 } convolution_case;
 
 static float *random_floats(kin_random *random, size_t count)
@@ -106,6 +107,7 @@ static void complete_case(convolution_case *test, kin_random *random)
                 naive(test, p / test->out_width, p % test->out_width, o, &test->magnitude[at]);
             if (test->has_sum) x += test->sum[p * test->sum_stride + o];
             test->expected[at] = activated(&spec->activation, x);
+            test->largest = fmax(test->largest, test->magnitude[at]);
         }
 }
 
@@ -146,12 +148,14 @@ static void check_output(const convolution_case *test, const float *output, cons
                          const char *method)
 {
     const kin_convolution_spec *spec = &test->spec;
-    double allowed = strncmp(method, "winograd", 8) == 0 ? 2e-5 : 1e-6;
+    /* A tile's transform mixes its pixels: what is large in one errs in all of them. */
+    bool mixed = strncmp(method, "winograd", 8) == 0;
     for (size_t p = 0; p < test->pixels; p++)
         for (size_t o = 0; o < spec->channels_out; o++) {
             double got = output[p * test->output_stride + o];
             double wanted = test->expected[p * spec->channels_out + o];
-            double limit = allowed * test->magnitude[p * spec->channels_out + o];
+            double limit =
+                mixed ? 2e-6 * test->largest : 1e-6 * test->magnitude[p * spec->channels_out + o];
             if (fabs(got - wanted) <= limit) continue;
             fail_msg("%s, %s: %ux%ux%u to %u, groups %u, kernel %ux%u, stride %ux%u, dilation "
                      "%ux%u, pads %u %u %u %u: pixel %zu channel %zu is %.9g, not %.9g",

@@ -28,6 +28,8 @@ extern const kin_method kin_method_gemm;      /* convolution_direct.c */
 extern const kin_method kin_method_direct;    /* convolution_direct.c */
 extern const kin_method kin_method_patches;   /* convolution_direct.c */
 extern const kin_method kin_method_depthwise; /* convolution_depthwise.c */
+extern const kin_method kin_method_winograd2; /* convolution_winograd.c */
+extern const kin_method kin_method_winograd4;
 
 /* prepare fills what stands below the line. */
 struct kin_convolution {

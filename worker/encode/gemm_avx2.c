@@ -3,6 +3,7 @@
 #include "worker/encode/activation_body.h"
 #include "worker/encode/depthwise_body.h"
 #include "worker/encode/tile_body.h"
+#include "worker/encode/winograd_body.h"
 
 const kin_kernels kin_kernels_avx2 = {
     .name = "avx2",
@@ -10,6 +11,8 @@ const kin_kernels kin_kernels_avx2 = {
     .tile_rows = TILE_ROWS,
     .tiles = {TILES(1), TILES(2)},
     .depthwise = depthwise_run,
+    .winograd_in = {winograd_in_2, winograd_in_4},
+    .winograd_out = {winograd_out_2, winograd_out_4},
     .activate = activate_run,
 };
 #endif

@@ -54,12 +54,37 @@ typedef struct kin_depthwise_span {
     float low, high;
 } kin_depthwise_span;
 
+/* A tile of Winograd's F(m x m, 3x3), n = m + 2, of all channels. The arrays behind to, from and
+ * bias hold whole vectors. */
+typedef struct kin_winograd_in {
+    const float *pixels[36]; /* [n][n] */
+    size_t channels;
+    float *to; /* [n * n] of step floats apart */
+    size_t step;
+} kin_winograd_in;
+
+typedef struct kin_winograd_out {
+    const float *from; /* [n * n] of step floats apart */
+    size_t step;
+    const float *bias;
+    size_t channels;
+    size_t lines, columns; /* how much of the tile the picture has, up to m */
+    float *output;
+    size_t output_line, output_stride;
+    bool has_sum;
+    const float *sum; /* may be output */
+    size_t sum_line, sum_stride;
+    float low, high;
+} kin_winograd_out;
+
 typedef struct kin_kernels {
     const char *name;
     size_t lanes;     /* floats of a vector; a panel has two vectors, the last one or two */
     size_t tile_rows; /* of the largest tile */
     kin_tile_kernel tiles[2][KIN_TILE_ROWS_MAX]; /* [vectors - 1][rows - 1] */
     void (*depthwise)(const kin_depthwise_span *span);
+    void (*winograd_in[2])(const kin_winograd_in *in); /* F(2x2), F(4x4) */
+    void (*winograd_out[2])(const kin_winograd_out *out);
     void (*activate)(const kin_activation *activation, float *values, size_t count);
 } kin_kernels;
 

@@ -2,6 +2,7 @@
 #include "worker/encode/activation_body.h"
 #include "worker/encode/depthwise_body.h"
 #include "worker/encode/tile_body.h"
+#include "worker/encode/winograd_body.h"
 
 const kin_kernels kin_kernels_scalar = {
     .name = "scalar",
@@ -9,5 +10,7 @@ const kin_kernels kin_kernels_scalar = {
     .tile_rows = TILE_ROWS,
     .tiles = {TILES(1), TILES(2)},
     .depthwise = depthwise_run,
+    .winograd_in = {winograd_in_2, winograd_in_4},
+    .winograd_out = {winograd_out_2, winograd_out_4},
     .activate = activate_run,
 };
