@@ -8,9 +8,10 @@
 
 Weights are random by a fixed seed, in eval mode. As trained ones do, they keep activations near 1:
 every convolution and product is scaled by what it gives for the input, batch norms get statistics
-that are near the true ones but not equal to them, so that a wrong mean or epsilon is seen. Beside
-the result, two or three inner layers are outputs of the model. The batch dimension is free; the
-arrays hold BATCH pictures. Needs Debian's python3-torchvision, for tests only."""
+that are near the true ones but not equal to them, so that a wrong mean or epsilon is seen. torch
+computes in double, so that the differences are ours. Beside the result, two or three inner layers
+are outputs of the model. The batch dimension is free; the arrays hold BATCH pictures. For tests only,
+by Debian's python3-torchvision."""
 import os
 import sys
 import warnings
@@ -29,7 +30,7 @@ class Tapped(nn.Module):
 
     def __init__(self, network, taps):
         super().__init__()
-        self.network = network
+        self.n = network  # short, as it is part of every name in the file
         self.made = {}
         for tap in taps:
             self.made[tap] = None
@@ -37,7 +38,7 @@ class Tapped(nn.Module):
                 lambda module, given, made, tap=tap: self.made.__setitem__(tap, made))
 
     def forward(self, pictures):
-        result = self.network(pictures)
+        result = self.n(pictures)
         return (result, *self.made.values())
 
 
@@ -53,9 +54,11 @@ def scale(module, given, made):
 
 
 def settle(module, given, made):
-    """Forward hook of a batch norm: statistics near those of what it is given."""
+    """Forward hook of a batch norm: statistics near those of what it is given.
+
+    A channel that hardly varies is not blown up, as its rounding errors would be."""
     axes = (0, 2, 3)
-    deviation = given[0].std(axes, unbiased=False) + 0.01
+    deviation = given[0].std(axes, unbiased=False) + 0.1
     module.running_mean.copy_(given[0].mean(axes) + 0.2 * deviation * torch.randn_like(deviation))
     module.running_var.copy_((deviation * torch.exp(0.2 * torch.randn_like(deviation))) ** 2)
     return module.forward(*given)
@@ -101,10 +104,11 @@ def make_pictures(shape):
 def export(network, taps, shape, opset, folder):
     """Prepares, runs and stores one network; shape: of one picture, [c][h][w]."""
     pictures = make_pictures(shape)
-    prepare(network, pictures[:2])
+    prepare(network, pictures)
     tapped = Tapped(network, taps).eval()
     with torch.no_grad():
-        made = tapped(pictures)
+        made = tapped.double()(pictures.double())
+    tapped.float()
     names = ["output"] + ["inner_" + tap.replace(".", "_") for tap in taps]
     os.makedirs(folder, exist_ok=True)
     np.save(os.path.join(folder, "input.npy"), pictures.numpy())
@@ -112,8 +116,8 @@ def export(network, taps, shape, opset, folder):
         file.write("\n".join(names) + "\n")
     for name, array in zip(names, made):
         assert len(array) == BATCH and torch.isfinite(array).all(), name
-        np.save(os.path.join(folder, name + ".npy"), array.contiguous().numpy())
-    # Newer opsets as everybody exports them, batch norms in the convolutions; older ones as trained.
+        np.save(os.path.join(folder, name + ".npy"), array.float().contiguous().numpy())
+    # Newer opsets as everybody exports them, batch norms in the convolutions; older as trained.
     mode = torch.onnx.TrainingMode
     torch.onnx.export(tapped, pictures[:2], os.path.join(folder, "model.onnx"),
                       training=mode.EVAL if opset > 15 else mode.PRESERVE,
