@@ -10,8 +10,9 @@ Weights are random by a fixed seed, in eval mode. As trained ones do, they keep 
 every convolution and product is scaled by what it gives for the input, batch norms get statistics
 that are near the true ones but not equal to them, so that a wrong mean or epsilon is seen. torch
 computes in double, so that the differences are ours. Beside the result, two or three inner layers
-are outputs of the model. The batch dimension is free; the arrays hold BATCH pictures. For tests only,
-by Debian's python3-torchvision."""
+are outputs of the model. The batch dimension is free; the arrays hold BATCH pictures.
+
+Only tests run it, with Debian's python3-torchvision."""
 import os
 import sys
 import warnings
