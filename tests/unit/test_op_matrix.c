@@ -223,7 +223,8 @@ static void check_einsum(const char *equation, kin_shape a, const kin_shape *b, 
 static void test_einsum(void **state)
 {
     (void)state;
-    const kin_shape square = SHAPE(2, 2), vector = SHAPE(2), cube = SHAPE(2, 2, 2), none = SHAPE(0);
+    const kin_shape square = SHAPE(2, 2), vector = SHAPE(2), cube = SHAPE(2, 2, 2), none = SHAPE(0),
+                    scalar = SCALAR;
     check_einsum("ij,jk->ik", square, &square, square, VALUES(7, 10, 15, 22));
     check_einsum(" i j , j k ", square, &square, square, VALUES(7, 10, 15, 22));
     check_einsum("ij,kj->ik", square, &square, square, VALUES(5, 11, 11, 25));
@@ -241,8 +242,8 @@ static void test_einsum(void **state)
     check_einsum("...ij,jk", cube, &square, cube, VALUES(7, 10, 15, 22, 23, 34, 31, 46));
     check_einsum("i...->...", cube, NULL, square, VALUES(6, 8, 10, 12));
     check_einsum("..., ...", SHAPE(2, 1), &vector, square, VALUES(1, 2, 2, 4));
-    check_einsum("...,", vector, &SCALAR, vector, VALUES(1, 2));
-    check_einsum("", SCALAR, NULL, SCALAR, VALUES(1));
+    check_einsum("...,", vector, &scalar, vector, VALUES(1, 2));
+    check_einsum("", scalar, NULL, scalar, VALUES(1));
     check_einsum("i->", none, NULL, SCALAR, VALUES(0));
     check_einsum("i,j->j", none, &vector, vector, VALUES(0, 0));
     check_einsum("ij->j", SHAPE(2, 0), NULL, none, NULL);
