@@ -114,7 +114,9 @@ static kin_status reshape_infer(kin_op_call *call, kin_error *error)
     int64_t count = kin_tensor_count(from);
     if (kin_shape_valid(&shape) && open >= 0) {
         int64_t known = kin_shape_count(&shape);
-        if (known > 0 && count % known == 0) shape.dims[open] = count / known;
+        if (known == 0)
+            return kin_fail(error, KIN_BAD_INPUT, "its -1 stands for any number beside a 0");
+        if (count % known == 0) shape.dims[open] = count / known;
     }
     if (!kin_shape_valid(&shape) || kin_shape_count(&shape) != count)
         return kin_fail(error, KIN_BAD_INPUT, "%s does not become %s",
