@@ -132,7 +132,7 @@ static void test_conv(void **state)
                             &random);
         op_random_run(&trial, 0);
         pad_automatically(&g, false);
-        int64_t sides[AXES], at[AXES + 2] = {0};
+        int64_t sides[AXES] = {0}, at[AXES + 2] = {0};
         for (uint32_t i = 0; i < g.rank; i++)
             sides[i] = windows(&g, i);
         kin_shape shape = shape_of(g.batch, g.groups * g.outputs, sides, g.rank);
@@ -175,7 +175,7 @@ static float deconvolved(const op_trial *trial, const geometry *g, const int64_t
 
 static void check_transposed(geometry *g, kin_random *random)
 {
-    int64_t more[AXES], sides[AXES], at[AXES + 2] = {0};
+    int64_t more[AXES] = {0}, sides[AXES] = {0}, at[AXES + 2] = {0};
     op_trial trial;
     op_trial_init(&trial, "ConvTranspose", 11);
     add_attributes(&trial, g);
