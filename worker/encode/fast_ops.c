@@ -93,6 +93,9 @@ static void prepare_convolution(kin_graph *graph, kin_node *node)
         .bias = kin_match_floats(graph, node->inputs[2]),
         .activation = fused->activation,
     };
+    fused->depth = (uint64_t)kin_shape_product(weights, 1, 4);
+    fused->parameters =
+        (uint64_t)kin_shape_count(weights) + (spec.bias == NULL ? 0 : spec.channels_out);
     fused->prepared = kin_convolution_new(&spec);
     fused->destroy = destroy_convolution;
     node->implementation = &fast_convolution;
@@ -128,6 +131,9 @@ static void prepare_linear(kin_graph *graph, kin_node *node)
                                      graph->values[node->inputs[1]].tensor.data, fused->k_stride,
                                      fused->j_stride, kin_match_floats(graph, node->inputs[2]));
     fused->destroy = destroy_packed;
+    fused->depth = (uint64_t)x->dims[x->rank - 1];
+    fused->parameters =
+        (fused->depth + (node->inputs[2] != KIN_VALUE_NONE)) * (uint64_t)y->dims[y->rank - 1];
     node->implementation = &fast_linear;
 }
 
@@ -293,6 +299,15 @@ void kin_fast_prepare(kin_graph *graph, kin_node *node)
         node->implementation = &alias;
     else
         kin_fast_prepare_pool(node);
+}
+
+uint64_t kin_fast_depth(const kin_graph *graph, const kin_node *node)
+{
+    const kin_fused *fused = kin_node_fused(node);
+    if (fused != NULL) return fused->depth;
+    if (!kin_match_op(node, "MatMul") || node->inputs[0] == KIN_VALUE_NONE) return 0;
+    const kin_shape *a = &graph->values[node->inputs[0]].tensor.shape;
+    return a->rank == 0 ? 0 : (uint64_t)a->dims[a->rank - 1];
 }
 
 size_t kin_fast_weight_bytes(const kin_node *node)

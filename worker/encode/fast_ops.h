@@ -15,6 +15,8 @@ bool kin_fast_is_alias(const kin_node *node);
 
 /* Bytes of packed weights, 0 for nodes without. */
 size_t kin_fast_weight_bytes(const kin_node *node);
+/* Pairs of numbers that a node multiplies and adds for each number of its result. */
+uint64_t kin_fast_depth(const kin_graph *graph, const kin_node *node);
 /* What a listing says of how a node runs: "winograd4", "gemm", "" ... */
 const char *kin_fast_method(const kin_node *node);
 

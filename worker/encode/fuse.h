@@ -23,9 +23,10 @@
 
 typedef struct kin_fused {
     kin_activation activation;
-    size_t k_stride, j_stride; /* of kin.Linear's weights */
-    float epsilon;             /* of kin.Norm */
-    void *prepared;            /* packed weights; see fast_ops.c */
+    size_t k_stride, j_stride;  /* of kin.Linear's weights */
+    float epsilon;              /* of kin.Norm */
+    uint64_t depth, parameters; /* pairs that are multiplied for each output; weights and biases */
+    void *prepared;             /* packed weights; see fast_ops.c */
     void (*destroy)(void *prepared);
 } kin_fused;
 
