@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """deploy/networks: what it says where npm or its registry is missing or gives something else, and
-the models it makes, run by numpy and compared with what TensorFlow.js 4.22 and TensorFlow Lite gave
-for the networks as they were published."""
+the models it makes, run by numpy and by kindred-index, and compared with what TensorFlow.js 4.22 and
+TensorFlow Lite gave for the networks as they were published."""
 import hashlib
 import json
 import os
@@ -15,7 +15,7 @@ import numpy as np
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 from check_networks import Model  # noqa: E402
-from tap import ROOT, finish, ok  # noqa: E402
+from tap import BIN, ROOT, finish, ok  # noqa: E402
 
 NETWORKS = os.path.join(ROOT, "deploy", "networks")
 WORK = tempfile.mkdtemp(prefix="kindred-networks-")
@@ -39,6 +39,8 @@ GOLDEN = {
 }
 # Other engines add in another order; what they differ by is 3e-6 of the norm.
 TOLERANCE = 2e-5
+# What engines may differ by at any place of a map, of the largest number in it.
+ENGINE_TOLERANCE = 1e-4
 
 
 def picture(text):
@@ -90,6 +92,16 @@ def refusals():
        done.stderr)
 
 
+def engine(model, pictures, tensor):
+    """What kindred-index makes of pictures; None and what it said where it fails."""
+    given, made = os.path.join(WORK, "in.npy"), os.path.join(WORK, "out.npy")
+    np.save(given, pictures)
+    done = subprocess.run([os.path.join(BIN, "kindred-index"), "model", model, "--run", given,
+                           "--tap", tensor, "-o", made], capture_output=True, text=True,
+                          timeout=120, check=False)
+    return (np.load(made) if done.returncode == 0 else None), done.stderr
+
+
 def check_model(name):
     """Structure, sidecar, values."""
     model = Model(os.path.join(CACHE, name + ".onnx"))
@@ -113,6 +125,10 @@ def check_model(name):
         worst = max(np.abs(mean[:len(first)] - first).max(), abs(np.linalg.norm(mean) - norm))
         ok(worst <= TOLERANCE * norm, f"{name}: {tensor} is what the original gives", mean[:6], first,
            worst)
+        got, said = engine(os.path.join(CACHE, name + ".onnx"), picture(text), tensor)
+        ok(got is not None and got.shape == value.shape and
+           np.abs(got - value).max() <= ENGINE_TOLERANCE * np.abs(value).max(),
+           f"{name}: kindred-index gives the same {tensor}", said)
     return model
 
 
