@@ -149,7 +149,7 @@ tests: $(unit_tests) $(fuzz_replays) $(benches) $(tools)
 # A real collection becomes an index, is served, and answers with a sheet of pictures.
 .PHONY: demo
 demo:
-	@deploy/setup build demo
+	@deploy/setup build demo network
 	@$(MAKE) --no-print-directory -j$(jobs) all
 	@BUILD=$(BUILD) deploy/demo
 
