@@ -267,7 +267,7 @@ static void depthwise_ones(void **state)
                                           .channels_in = channels,
                                           .channels_out = channels * times}};
         random_geometry(&test.spec, &random);
-        if (below(&random, 2) == 0) test.spec.kernel_w = 3;
+        if (below(&random, 2) == 0) test.spec.kernel_w = 3 + 2 * below(&random, 3);
         assert_string_equal(try_case(&test, &random), "depthwise");
     }
 }

@@ -6,6 +6,9 @@
 #include "common/base/memory.h"
 #include "worker/encode/convolution_parts.h"
 
+/* Lines of output that a kernel gets at once: it may make two together. */
+#define LINES_AT_A_TIME 2
+
 static void prepare_depthwise(kin_convolution *convolution)
 {
     const kin_convolution_spec *spec = &convolution->spec;
@@ -25,33 +28,68 @@ static void prepare_depthwise(kin_convolution *convolution)
         convolution->scratch_bytes = (size_t)spec->height * spec->width * channels * sizeof(float);
 }
 
-/* Output pixels [first, first + count) of a line, whose taps [taps_first, taps_end) are inside. */
-typedef struct kin_depthwise_run {
-    size_t first, count, taps_first, taps_end;
-} kin_depthwise_run;
+/* Outputs along one axis: those of [first, end) have all their taps inside the picture. */
+typedef struct kin_depthwise_axis {
+    size_t stride, dilation, taps, pad, size, first, end;
+} kin_depthwise_axis;
 
-static void run_span(const kin_convolution *convolution, const kin_convolution_call *call,
-                     kin_depthwise_span *span, size_t y, const kin_depthwise_run *run)
+/* `count` outputs from `at` on have the taps [first, end). */
+typedef struct kin_depthwise_part {
+    size_t at, count, first, end;
+} kin_depthwise_part;
+
+static kin_depthwise_axis make_axis(size_t stride, size_t dilation, size_t taps, size_t pad,
+                                    size_t size, size_t outputs)
 {
-    const kin_convolution_spec *spec = &convolution->spec;
-    size_t first_y, end_y;
-    int64_t top = (int64_t)(y * spec->stride_h) - spec->pad_top;
-    int64_t left = (int64_t)(run->first * spec->stride_w) - spec->pad_left;
-    kin_taps_inside(top, spec->kernel_h, spec->dilation_h, spec->height, &first_y, &end_y);
-    span->taps_y = end_y - first_y;
-    span->taps_x = span->taps_y != 0 ? run->taps_end - run->taps_first : 0;
-    if (span->taps_x == 0) span->taps_y = 0;
-    if (span->taps_y != 0) {
-        size_t line = (size_t)(top + (int64_t)(first_y * spec->dilation_h));
-        size_t column = (size_t)(left + (int64_t)(run->taps_first * spec->dilation_w));
-        span->input = call->input + (line * spec->width + column) * call->input_stride;
-        span->weights = convolution->weights + first_y * span->weight_line +
-                        run->taps_first * span->weight_step;
+    kin_depthwise_axis axis = {stride, dilation, taps, pad, size, 0, 0};
+    size_t extent = (taps - 1) * dilation + 1;
+    if (extent > size) return axis;
+    axis.first = (pad + stride - 1) / stride;
+    axis.end = (size - extent + pad) / stride + 1;
+    if (axis.end > outputs) axis.end = outputs;
+    if (axis.first > axis.end) axis.first = axis.end;
+    return axis;
+}
+
+/* Where the first tap of output `at` is. */
+static int64_t axis_begin(const kin_depthwise_axis *axis, size_t at)
+{
+    return (int64_t)(at * axis->stride) - (int64_t)axis->pad;
+}
+
+/* All outputs inside at once, up to `most` of them, or one at the border. */
+static kin_depthwise_part axis_part(const kin_depthwise_axis *axis, size_t at, size_t most)
+{
+    kin_depthwise_part part = {at, 1, 0, axis->taps};
+    if (at >= axis->first && at < axis->end) {
+        part.count = axis->end - at < most ? axis->end - at : most;
+        return part;
     }
-    size_t pixel = y * convolution->out_width + run->first;
+    kin_taps_inside(axis_begin(axis, at), axis->taps, axis->dilation, axis->size, &part.first,
+                    &part.end);
+    return part;
+}
+
+static void run_part(const kin_convolution *convolution, const kin_convolution_call *call,
+                     kin_depthwise_span *span, const kin_depthwise_axis *axes,
+                     const kin_depthwise_part *y, const kin_depthwise_part *x)
+{
+    span->taps_y = y->end - y->first;
+    span->taps_x = x->end - x->first;
+    if (span->taps_x == 0 || span->taps_y == 0) span->taps_x = span->taps_y = 0;
+    if (span->taps_y != 0) {
+        int64_t line = axis_begin(&axes[0], y->at) + (int64_t)(y->first * axes[0].dilation);
+        int64_t column = axis_begin(&axes[1], x->at) + (int64_t)(x->first * axes[1].dilation);
+        span->input =
+            call->input + ((size_t)line * axes[1].size + (size_t)column) * call->input_stride;
+        span->weights =
+            convolution->weights + y->first * span->weight_line + x->first * span->weight_step;
+    }
+    size_t pixel = y->at * convolution->out_width + x->at;
     span->output = call->output + pixel * call->output_stride;
     if (call->sum != NULL) span->sum = call->sum + pixel * call->sum_stride;
-    span->pixels = run->count;
+    span->lines = y->count;
+    span->pixels = x->count;
     convolution->kernels->depthwise(span);
 }
 
@@ -59,40 +97,39 @@ static void run_lines(const kin_convolution *convolution, const kin_convolution_
 {
     const kin_convolution_spec *spec = &convolution->spec;
     size_t columns = kin_panels_columns(convolution->kernels, spec->channels_out);
-    kin_depthwise_span span = {.pixel_step = spec->stride_w * call->input_stride,
+    size_t width = convolution->out_width, line = spec->width * call->input_stride;
+    const kin_depthwise_axis axes[2] = {make_axis(spec->stride_h, spec->dilation_h, spec->kernel_h,
+                                                  spec->pad_top, spec->height,
+                                                  convolution->out_height),
+                                        make_axis(spec->stride_w, spec->dilation_w, spec->kernel_w,
+                                                  spec->pad_left, spec->width, width)};
+    kin_depthwise_span span = {.input = call->input,
+                               .pixel_step = spec->stride_w * call->input_stride,
+                               .line_step = spec->stride_h * line,
                                .tap_step = spec->dilation_w * call->input_stride,
-                               .tap_line =
-                                   (size_t)spec->dilation_h * spec->width * call->input_stride,
-                               .input = call->input,
+                               .tap_line = spec->dilation_h * line,
                                .weights = convolution->weights,
                                .weight_step = columns,
                                .weight_line = spec->kernel_w * columns,
                                .bias = convolution->bias,
                                .sum_stride = call->sum_stride,
+                               .sum_line = width * call->sum_stride,
                                .output_stride = call->output_stride,
+                               .output_line = width * call->output_stride,
                                .channels = spec->channels_out};
     bool clips = kin_activation_clips(&spec->activation, &span.low, &span.high);
-    for (size_t y = 0; y < convolution->out_height; y++) {
-        for (size_t x = 0; x < convolution->out_width;) {
-            kin_depthwise_run run = {x, 1, 0, 0}, next = run;
-            int64_t left = (int64_t)(x * spec->stride_w) - spec->pad_left;
-            kin_taps_inside(left, spec->kernel_w, spec->dilation_w, spec->width, &run.taps_first,
-                            &run.taps_end);
-            /* Neighbours with the same taps come along. */
-            while (x + run.count < convolution->out_width) {
-                left += spec->stride_w;
-                kin_taps_inside(left, spec->kernel_w, spec->dilation_w, spec->width,
-                                &next.taps_first, &next.taps_end);
-                if (next.taps_first != run.taps_first || next.taps_end != run.taps_end) break;
-                run.count++;
-            }
-            run_span(convolution, call, &span, y, &run);
-            x += run.count;
+    for (size_t at = 0; at < convolution->out_height;) {
+        kin_depthwise_part y = axis_part(&axes[0], at, LINES_AT_A_TIME);
+        for (size_t x = 0; x < width;) {
+            kin_depthwise_part part = axis_part(&axes[1], x, width);
+            run_part(convolution, call, &span, axes, &y, &part);
+            x += part.count;
         }
         if (!clips)
             kin_kernels_activate(convolution->kernels, &spec->activation,
-                                 call->output + y * convolution->out_width * call->output_stride,
-                                 convolution->out_width, spec->channels_out, call->output_stride);
+                                 call->output + at * span.output_line, y.count * width,
+                                 spec->channels_out, call->output_stride);
+        at += y.count;
     }
 }
 

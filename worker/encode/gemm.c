@@ -11,6 +11,13 @@
 
 /* Rows of a that are walked with all panels before the next ones: half a second-level cache. */
 #define CHUNK_BYTES ((size_t)256 << 10)
+/* Fewer rows would have the panels read too often; a multiple of the rows of every tile. */
+#define CHUNK_ROWS_MIN 48
+/* Panels that stay in the cache while all rows pass: then c is written from end to end. */
+#define PANELS_SMALL_BYTES ((size_t)128 << 10)
+/* Rows this many floats apart share their sets of a first-level cache, which has this many ways. */
+#define SET_STRIDE 1024
+#define SET_WAYS 8
 #define LARGE_PAGE ((size_t)2 << 20)
 
 struct kin_packed {
@@ -65,22 +72,41 @@ void kin_panels_pack(const kin_kernels *kernels, size_t depth, size_t columns, c
     }
 }
 
-/* All rows of a line against one panel, in tiles as equal as can be. */
-static void run_line(const kin_kernels *kernels, const kin_product *product, kin_tile *tile,
-                     size_t line, size_t first, size_t vectors)
+/* Panel `first` / width. */
+static void set_panel(const kin_kernels *kernels, const kin_product *product, kin_tile *tile,
+                      size_t first)
 {
-    size_t tiles = (product->rows + kernels->tile_rows - 1) / kernels->tile_rows;
-    size_t small = product->rows / tiles, larger = product->rows % tiles, row = 0;
-    const kin_tile_kernel *run = kernels->tiles[vectors - 1];
-    for (size_t i = 0; i < tiles; i++) {
-        size_t rows = small + (i < larger);
-        tile->a = product->a + line * product->a_line + row * product->a_stride;
-        tile->c = product->c + line * product->c_line + row * product->c_stride + first;
-        if (product->sum != NULL)
-            tile->sum = product->sum + line * product->sum_line + row * product->sum_stride + first;
-        run[rows - 1](tile);
-        row += rows;
-    }
+    size_t columns = product->columns - first, width = 2 * kernels->lanes;
+    tile->columns = columns < width ? columns : width;
+    tile->panel = product->panels + first * product->depth;
+    if (product->bias != NULL) tile->bias = product->bias + first;
+}
+
+/* Rows [row, row + rows) of a line against one panel. */
+static void run_tile(const kin_kernels *kernels, const kin_product *product, kin_tile *tile,
+                     size_t line, size_t row, size_t rows, size_t first)
+{
+    size_t vectors = tile->columns > kernels->lanes ? 2 : 1;
+    tile->a = product->a + line * product->a_line + row * product->a_stride;
+    tile->c = product->c + line * product->c_line + row * product->c_stride + first;
+    if (product->sum != NULL)
+        tile->sum = product->sum + line * product->sum_line + row * product->sum_stride + first;
+    kernels->tiles[vectors - 1][rows - 1](tile);
+}
+
+/* What does not clip, on what the tiles have left in the cache. */
+static void activate(const kin_kernels *kernels, const kin_product *product, size_t line,
+                     size_t row, size_t rows, size_t first, size_t columns)
+{
+    kin_kernels_activate(kernels, product->activation,
+                         product->c + line * product->c_line + row * product->c_stride + first,
+                         rows, columns, product->c_stride);
+}
+
+/* Row i of n nearly equal parts of a line begins here. */
+static size_t part_begin(size_t rows, size_t parts, size_t i)
+{
+    return rows / parts * i + (i < rows % parts ? i : rows % parts);
 }
 
 void kin_product_run(const kin_kernels *kernels, const kin_product *product)
@@ -98,20 +124,30 @@ void kin_product_run(const kin_kernels *kernels, const kin_product *product)
         tile.segment_length = product->segment_length;
     }
     bool clips = kin_activation_clips(product->activation, &tile.low, &tile.high);
-    if (product->rows == 0) return;
-    size_t width = 2 * kernels->lanes;
-    for (size_t first = 0; first < product->columns; first += width) {
-        size_t columns = product->columns - first;
-        tile.columns = columns < width ? columns : width;
-        tile.panel = product->panels + first * product->depth;
-        tile.bias = product->bias + first;
-        size_t vectors = tile.columns > kernels->lanes ? 2 : 1;
+    size_t rows = product->rows, width = 2 * kernels->lanes, columns = product->columns;
+    size_t most = kernels->tile_rows;
+    if (product->a_stride % SET_STRIDE == 0 && most > SET_WAYS) most = SET_WAYS;
+    size_t tiles = (rows + most - 1) / most;
+    if (columns * product->depth * sizeof(float) <= PANELS_SMALL_BYTES) {
+        for (size_t line = 0; line < product->lines; line++)
+            for (size_t i = 0; i < tiles; i++) {
+                size_t row = part_begin(rows, tiles, i), end = part_begin(rows, tiles, i + 1);
+                for (size_t first = 0; first < columns; first += width) {
+                    set_panel(kernels, product, &tile, first);
+                    run_tile(kernels, product, &tile, line, row, end - row, first);
+                }
+                if (!clips) activate(kernels, product, line, row, end - row, 0, columns);
+            }
+        return;
+    }
+    for (size_t first = 0; first < columns; first += width) {
+        set_panel(kernels, product, &tile, first);
         for (size_t line = 0; line < product->lines; line++) {
-            run_line(kernels, product, &tile, line, first, vectors);
-            if (!clips)
-                kin_kernels_activate(kernels, product->activation,
-                                     product->c + line * product->c_line + first, product->rows,
-                                     tile.columns, product->c_stride);
+            for (size_t i = 0; i < tiles; i++) {
+                size_t row = part_begin(rows, tiles, i), end = part_begin(rows, tiles, i + 1);
+                run_tile(kernels, product, &tile, line, row, end - row, first);
+            }
+            if (!clips) activate(kernels, product, line, 0, rows, first, tile.columns);
         }
     }
 }
@@ -155,7 +191,7 @@ static void run_chunks(const kin_kernels *kernels, const kin_product *whole)
 {
     size_t row_bytes = (whole->depth + 1) * sizeof(float), tile_rows = kernels->tile_rows;
     size_t chunk = CHUNK_BYTES / row_bytes / tile_rows * tile_rows;
-    if (chunk < tile_rows) chunk = tile_rows;
+    if (chunk < CHUNK_ROWS_MIN) chunk = CHUNK_ROWS_MIN;
     for (size_t row = 0; row < whole->rows; row += chunk) {
         kin_product product = *whole;
         product.rows = whole->rows - row < chunk ? whole->rows - row : chunk;

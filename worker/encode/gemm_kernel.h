@@ -27,7 +27,7 @@ typedef struct kin_tile {
     const size_t *segments;
     size_t segment_count, segment_length;
     const float *panel; /* [depth][full width], depth = segment_count * segment_length */
-    const float *bias;  /* [full width] */
+    const float *bias;  /* [full width]; NULL: c is a b and nothing else, not clipped either */
     const float *sum;   /* or NULL; may be c */
     size_t sum_stride;
     float *c;
@@ -38,19 +38,21 @@ typedef struct kin_tile {
 
 typedef void (*kin_tile_kernel)(const kin_tile *tile);
 
-/* Pixels of a depthwise convolution whose taps all lie inside the picture. */
+/* A rectangle of a depthwise convolution's pixels that have the same taps, all inside the picture.
+ * Steps are in floats. */
 typedef struct kin_depthwise_span {
-    const float *input;                    /* first tap of the first pixel */
-    size_t pixel_step, tap_step, tap_line; /* in floats: pixel to pixel, tap to tap, line to line */
+    const float *input;           /* first tap of the first pixel */
+    size_t pixel_step, line_step; /* of the input, from pixel to pixel and line to line of output */
+    size_t tap_step, tap_line;    /* from tap to tap and line of taps to line of taps */
     size_t taps_x, taps_y;
-    const float *weights;            /* of the first tap: [channels] */
-    size_t weight_step, weight_line; /* in floats: tap to tap, line to line */
+    const float *weights; /* of the first tap: [channels] */
+    size_t weight_step, weight_line;
     const float *bias;
     const float *sum; /* or NULL; may be output */
-    size_t sum_stride;
+    size_t sum_stride, sum_line;
     float *output;
-    size_t output_stride;
-    size_t pixels, channels;
+    size_t output_stride, output_line;
+    size_t lines, pixels, channels;
     float low, high;
 } kin_depthwise_span;
 
@@ -115,7 +117,7 @@ void kin_panels_pack(const kin_kernels *kernels, size_t depth, size_t columns, c
 
 /* c = activation(a b + bias + sum), where a, c and sum are lines of rows. */
 typedef struct kin_product {
-    const float *panels, *bias; /* bias [kin_panels_columns] */
+    const float *panels, *bias; /* bias [kin_panels_columns], or NULL: c = a b */
     size_t depth, columns;
     size_t lines, rows; /* rows of a line */
     const float *a;

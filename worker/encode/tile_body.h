@@ -10,24 +10,73 @@
 /* Floats that b is fetched ahead: 8 rows of a panel. */
 #define TILE_AHEAD (8 * 2 * LANES)
 
-/* x = sum + bias + residual, clipped, to c. */
-KIN_INLINE void tile_store(const kin_tile *tile, size_t row, size_t vector, lanes x)
+/* x + bias + residual, clipped. */
+KIN_INLINE lanes tile_finish(lanes x, lanes bias, const float *sum, lanes low, lanes high)
 {
-    size_t at = vector * LANES;
-    x = x + lanes_load(tile->bias + at);
-    if (tile->sum != NULL) x = x + lanes_load(tile->sum + row * tile->sum_stride + at);
-    x = lanes_min(lanes_all(tile->high), lanes_max(lanes_all(tile->low), x));
-    lanes_store(tile->c + row * tile->c_stride + at, x);
+    x = x + bias;
+    if (sum != NULL) x = x + lanes_load(sum);
+    return lanes_min(high, lanes_max(low, x));
 }
 
-/* The same for the last vector of c, which is not full. */
-KIN_INLINE void tile_store_part(const kin_tile *tile, size_t row, size_t vector, lanes x)
+/* Rows whose vectors are not all full, one after the other: they are few, and short code. */
+static __attribute__((noinline)) void tile_store_part(const kin_tile *tile, const float *sums,
+                                                      size_t rows, size_t vectors)
 {
-    size_t at = vector * LANES, count = tile->columns - at;
-    x = x + lanes_load(tile->bias + at);
-    if (tile->sum != NULL) x = x + lanes_load_part(tile->sum + row * tile->sum_stride + at, count);
-    x = lanes_min(lanes_all(tile->high), lanes_max(lanes_all(tile->low), x));
-    lanes_store_part(tile->c + row * tile->c_stride + at, x, count);
+    const lanes low = lanes_all(tile->low), high = lanes_all(tile->high);
+    for (size_t r = 0; r < rows; r++)
+        for (size_t v = 0; v < vectors; v++, sums += LANES) {
+            size_t at = v * LANES, left = tile->columns - at, count = left < LANES ? left : LANES;
+            lanes x = lanes_load(sums);
+            if (tile->bias != NULL) x = x + lanes_load(tile->bias + at);
+            if (tile->sum != NULL)
+                x = x + lanes_load_part(tile->sum + r * tile->sum_stride + at, count);
+            x = lanes_min(high, lanes_max(low, x));
+            lanes_store_part(tile->c + r * tile->c_stride + at, x, count);
+        }
+}
+
+/* The sums of a tile to c; what is the same for all rows is loaded before c is written. */
+KIN_INLINE void tile_store(const kin_tile *tile, lanes (*sums)[2], const size_t rows,
+                           const size_t vectors)
+{
+    const size_t c_stride = tile->c_stride, sum_stride = tile->sum_stride;
+    float *c = tile->c;
+    if (tile->columns != vectors * LANES) {
+        float buffer[TILE_ROWS * 2 * LANES];
+#pragma GCC unroll 12
+        for (size_t r = 0; r < rows; r++)
+#pragma GCC unroll 2
+            for (size_t v = 0; v < vectors; v++)
+                lanes_store(buffer + (r * vectors + v) * LANES, sums[r][v]);
+        tile_store_part(tile, buffer, rows, vectors);
+    } else if (tile->bias == NULL) {
+#pragma GCC unroll 12
+        for (size_t r = 0; r < rows; r++)
+#pragma GCC unroll 2
+            for (size_t v = 0; v < vectors; v++)
+                lanes_store(c + r * c_stride + v * LANES, sums[r][v]);
+    } else {
+        const lanes low = lanes_all(tile->low), high = lanes_all(tile->high);
+        const lanes bias[2] = {lanes_load(tile->bias),
+                               lanes_load(tile->bias + (vectors - 1) * LANES)};
+        const float *sum = tile->sum;
+        if (sum == NULL) {
+#pragma GCC unroll 12
+            for (size_t r = 0; r < rows; r++)
+#pragma GCC unroll 2
+                for (size_t v = 0; v < vectors; v++)
+                    lanes_store(c + r * c_stride + v * LANES,
+                                tile_finish(sums[r][v], bias[v], NULL, low, high));
+            return;
+        }
+#pragma GCC unroll 12
+        for (size_t r = 0; r < rows; r++)
+#pragma GCC unroll 2
+            for (size_t v = 0; v < vectors; v++)
+                lanes_store(
+                    c + r * c_stride + v * LANES,
+                    tile_finish(sums[r][v], bias[v], sum + r * sum_stride + v * LANES, low, high));
+    }
 }
 
 KIN_INLINE void tile_run(const kin_tile *tile, const size_t rows, const size_t vectors)
@@ -43,8 +92,6 @@ KIN_INLINE void tile_run(const kin_tile *tile, const size_t rows, const size_t v
         const float *a0 = tile->a + tile->segments[s];
         const float *a4 = rows > 4 ? a0 + 4 * stride : a0, *a8 = rows > 8 ? a4 + 4 * stride : a0;
         for (size_t k = 0; k < length; k++) {
-            __builtin_prefetch(b + TILE_AHEAD);
-            if (vectors == 2 && LANES == 16) __builtin_prefetch(b + TILE_AHEAD + LANES);
             lanes b0 = lanes_load(b), b1 = vectors == 2 ? lanes_load(b + LANES) : b0;
 #pragma GCC unroll 12
             for (size_t r = 0; r < rows; r++) {
@@ -57,19 +104,7 @@ KIN_INLINE void tile_run(const kin_tile *tile, const size_t rows, const size_t v
             b += vectors * LANES;
         }
     }
-    if (tile->columns == vectors * LANES) {
-#pragma GCC unroll 12
-        for (size_t r = 0; r < rows; r++)
-#pragma GCC unroll 2
-            for (size_t v = 0; v < vectors; v++)
-                tile_store(tile, r, v, sums[r][v]);
-        return;
-    }
-#pragma GCC unroll 12
-    for (size_t r = 0; r < rows; r++) {
-        if (vectors == 2) tile_store(tile, r, 0, sums[r][0]);
-        tile_store_part(tile, r, vectors - 1, sums[r][vectors - 1]);
-    }
+    tile_store(tile, sums, rows, vectors);
 }
 
 #define TILE(rows)                                    \
