@@ -4,7 +4,7 @@
 
 #include "worker/encode/op.h"
 #include "worker/encode/op_args.h"
-#include "worker/encode/walk.h"
+#include "worker/encode/strided.h"
 
 /* A tensor of an attribute, as the model's file gives it. */
 static kin_status check_attribute_tensor(const kin_tensor *tensor, kin_error *error)
@@ -107,10 +107,10 @@ static void constant_of_shape_run(const kin_op_call *call)
 /* How many steps lead from start to limit; more than a tensor holds counts as too many. */
 static int64_t range_count_ints(int64_t start, int64_t limit, int64_t delta)
 {
-    uint64_t span, step;
     if (delta > 0 ? start >= limit : start <= limit) return 0;
-    span = delta > 0 ? (uint64_t)limit - (uint64_t)start : (uint64_t)start - (uint64_t)limit;
-    step = delta > 0 ? (uint64_t)delta : 0 - (uint64_t)delta;
+    bool up = delta > 0;
+    uint64_t span = up ? (uint64_t)limit - (uint64_t)start : (uint64_t)start - (uint64_t)limit;
+    uint64_t step = up ? (uint64_t)delta : 0 - (uint64_t)delta;
     uint64_t count = (span - 1) / step + 1;
     return count > INT64_MAX ? INT64_MAX : (int64_t)count;
 }
@@ -190,12 +190,12 @@ static void expand_run(const kin_op_call *call)
     kin_tensor *to = kin_op_result(call, 0);
     if (to == NULL) return;
     int64_t from_strides[KIN_TENSOR_RANK_MAX], to_strides[KIN_TENSOR_RANK_MAX];
-    kin_walk walk = {0};
+    kin_strided walk = {0};
     kin_op_broadcast_strides(&call->inputs[0]->shape, &to->shape, from_strides);
     kin_shape_strides(&to->shape, to_strides);
     for (uint32_t i = 0; i < to->shape.rank; i++)
-        kin_walk_add(&walk, to->shape.dims[i], from_strides[i], to_strides[i]);
-    kin_walk_copy(&walk, call->inputs[0]->data, to->data, kin_type_bytes(to->type));
+        kin_strided_add(&walk, to->shape.dims[i], from_strides[i], to_strides[i]);
+    kin_strided_copy(&walk, call->inputs[0]->data, to->data, kin_type_bytes(to->type));
 }
 
 static kin_status eye_like_infer(kin_op_call *call, kin_error *error)

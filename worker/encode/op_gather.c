@@ -5,7 +5,7 @@
 
 #include "common/base/check.h"
 #include "worker/encode/op_args.h"
-#include "worker/encode/walk.h"
+#include "worker/encode/strided.h"
 
 kin_status kin_gather_check_elements(const kin_shape *data, const kin_shape *indices, uint32_t axis,
                                      kin_error *error)

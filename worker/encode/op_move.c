@@ -5,7 +5,7 @@
 #include "common/base/check.h"
 #include "worker/encode/op.h"
 #include "worker/encode/op_args.h"
-#include "worker/encode/walk.h"
+#include "worker/encode/strided.h"
 
 /* to, of these dimensions and dense, takes its dimension i from dimension perm[i] of a dense
  * tensor.
@@ -13,7 +13,7 @@
 static void permute(const kin_tensor *from, const kin_shape *seen_as, const uint32_t *perm,
                     kin_tensor *to)
 {
-    kin_walk walk = {0};
+    kin_strided walk = {0};
     kin_shape moved = {.rank = seen_as->rank};
     int64_t from_strides[KIN_TENSOR_RANK_MAX], to_strides[KIN_TENSOR_RANK_MAX];
     for (uint32_t i = 0; i < moved.rank; i++)
@@ -21,8 +21,8 @@ static void permute(const kin_tensor *from, const kin_shape *seen_as, const uint
     kin_shape_strides(seen_as, from_strides);
     kin_shape_strides(&moved, to_strides);
     for (uint32_t i = 0; i < moved.rank; i++)
-        kin_walk_add(&walk, moved.dims[i], from_strides[perm[i]], to_strides[i]);
-    kin_walk_copy(&walk, from->data, to->data, kin_type_bytes(to->type));
+        kin_strided_add(&walk, moved.dims[i], from_strides[perm[i]], to_strides[i]);
+    kin_strided_copy(&walk, from->data, to->data, kin_type_bytes(to->type));
 }
 
 static kin_status transpose_perm(const kin_op_call *call, uint32_t rank, uint32_t *perm,
@@ -108,11 +108,11 @@ static void concat_run(const kin_op_call *call)
     for (uint32_t i = 0; i < call->input_count; i++) {
         const kin_tensor *from = call->inputs[i];
         int64_t part = from->shape.dims[axis] * inner;
-        kin_walk walk = {0};
-        kin_walk_add(&walk, outer, part, to->shape.dims[axis] * inner);
-        kin_walk_add(&walk, part, 1, 1);
+        kin_strided walk = {0};
+        kin_strided_add(&walk, outer, part, to->shape.dims[axis] * inner);
+        kin_strided_add(&walk, part, 1, 1);
         size_t bytes = kin_type_bytes(to->type);
-        kin_walk_copy(&walk, from->data, (char *)to->data + at * (int64_t)bytes, bytes);
+        kin_strided_copy(&walk, from->data, (char *)to->data + at * (int64_t)bytes, bytes);
         at += part;
     }
 }
@@ -174,11 +174,12 @@ static void split_run(const kin_op_call *call)
         kin_tensor *to = kin_op_result(call, i);
         int64_t part = sizes.values[i] * inner;
         if (to != NULL) {
-            kin_walk walk = {0};
-            kin_walk_add(&walk, outer, from->shape.dims[axis] * inner, part);
-            kin_walk_add(&walk, part, 1, 1);
+            kin_strided walk = {0};
+            kin_strided_add(&walk, outer, from->shape.dims[axis] * inner, part);
+            kin_strided_add(&walk, part, 1, 1);
             size_t bytes = kin_type_bytes(to->type);
-            kin_walk_copy(&walk, (const char *)from->data + at * (int64_t)bytes, to->data, bytes);
+            kin_strided_copy(&walk, (const char *)from->data + at * (int64_t)bytes, to->data,
+                             bytes);
         }
         at += part;
     }
@@ -272,15 +273,15 @@ static void slice_run(const kin_op_call *call)
     kin_status status = slice_plan(call, &from->shape, &s, NULL);
     KIN_CHECK(status == KIN_OK);
     int64_t from_strides[KIN_TENSOR_RANK_MAX], to_strides[KIN_TENSOR_RANK_MAX], first = 0;
-    kin_walk walk = {0};
+    kin_strided walk = {0};
     kin_shape_strides(&from->shape, from_strides);
     kin_shape_strides(&to->shape, to_strides);
     for (uint32_t i = 0; i < to->shape.rank; i++) {
         first += s.start[i] * from_strides[i];
-        kin_walk_add(&walk, s.count[i], s.step[i] * from_strides[i], to_strides[i]);
+        kin_strided_add(&walk, s.count[i], s.step[i] * from_strides[i], to_strides[i]);
     }
     int64_t bytes = (int64_t)kin_type_bytes(to->type);
-    kin_walk_copy(&walk, (const char *)from->data + first * bytes, to->data, (size_t)bytes);
+    kin_strided_copy(&walk, (const char *)from->data + first * bytes, to->data, (size_t)bytes);
 }
 
 static kin_status tile_infer(kin_op_call *call, kin_error *error)
@@ -309,15 +310,15 @@ static void tile_run(const kin_op_call *call)
     kin_tensor *to = kin_op_result(call, 0);
     if (to == NULL) return;
     int64_t from_strides[KIN_TENSOR_RANK_MAX], to_strides[KIN_TENSOR_RANK_MAX];
-    kin_walk walk = {0};
+    kin_strided walk = {0};
     kin_shape_strides(&from->shape, from_strides);
     kin_shape_strides(&to->shape, to_strides);
     for (uint32_t i = 0; i < to->shape.rank; i++) {
         int64_t dim = from->shape.dims[i];
-        kin_walk_add(&walk, to->shape.dims[i] / dim, 0, dim * to_strides[i]);
-        kin_walk_add(&walk, dim, from_strides[i], to_strides[i]);
+        kin_strided_add(&walk, to->shape.dims[i] / dim, 0, dim * to_strides[i]);
+        kin_strided_add(&walk, dim, from_strides[i], to_strides[i]);
     }
-    kin_walk_copy(&walk, from->data, to->data, kin_type_bytes(to->type));
+    kin_strided_copy(&walk, from->data, to->data, kin_type_bytes(to->type));
 }
 
 /* A picture [n][c][h][w], and the size of the blocks between depth and space. */
@@ -369,7 +370,7 @@ static void depth_to_space_run(const kin_op_call *call)
     kin_tensor *to = kin_op_result(call, 0);
     const kin_tensor *from;
     int64_t block;
-    bool blocks_first;
+    bool blocks_first = true;
     if (to == NULL) return;
     kin_status status = block_plan(call, &from, &block, NULL);
     if (status == KIN_OK) status = depth_first(call->node, &blocks_first, NULL);

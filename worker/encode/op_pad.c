@@ -4,7 +4,7 @@
 #include "common/base/check.h"
 #include "worker/encode/op.h"
 #include "worker/encode/op_args.h"
-#include "worker/encode/walk.h"
+#include "worker/encode/strided.h"
 
 typedef enum pad_mode { PAD_CONSTANT, PAD_REFLECT, PAD_EDGE } pad_mode;
 

@@ -7,7 +7,7 @@
 #include "common/base/check.h"
 #include "worker/encode/op_args.h"
 #include "worker/encode/op_element.h"
-#include "worker/encode/walk.h"
+#include "worker/encode/strided.h"
 
 /* Elements of a row that are summed at once. */
 #define CHUNK 256

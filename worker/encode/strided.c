@@ -1,6 +1,5 @@
-#include "worker/encode/walk.h"
+#include "worker/encode/strided.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 #include "common/base/check.h"
@@ -8,14 +7,14 @@
 /* Elements of a line of cache, at 4 bytes each. */
 #define BLOCK 16
 
-void kin_walk_add(kin_walk *walk, int64_t dim, int64_t from, int64_t to)
+void kin_strided_add(kin_strided *walk, int64_t dim, int64_t from, int64_t to)
 {
     if (dim == 1) return;
     uint32_t last = walk->rank - 1;
     if (walk->rank > 0 && walk->from[last] == from * dim && walk->to[last] == to * dim) {
         walk->dims[last] *= dim;
     } else {
-        KIN_CHECK(walk->rank < KIN_WALK_RANK_MAX);
+        KIN_CHECK(walk->rank < KIN_STRIDED_RANK_MAX);
         last = walk->rank++;
         walk->dims[last] = dim;
     }
@@ -67,7 +66,7 @@ static void copy_plane(const int64_t *dims, const int64_t *from_strides, const i
     }
 }
 
-static void swap_loops(kin_walk *walk, uint32_t i, uint32_t j)
+static void swap_loops(kin_strided *walk, uint32_t i, uint32_t j)
 {
     int64_t *const lists[] = {walk->dims, walk->from, walk->to};
     for (uint32_t k = 0; k < 3; k++) {
@@ -78,9 +77,9 @@ static void swap_loops(kin_walk *walk, uint32_t i, uint32_t j)
 }
 
 /* A walk of two loops at least, in the order that is best for the cache. */
-static kin_walk arranged(const kin_walk *walk)
+static kin_strided arranged(const kin_strided *walk)
 {
-    kin_walk result = {0};
+    kin_strided result = {0};
     for (uint32_t i = walk->rank; i < 2; i++) {
         result.dims[i - walk->rank] = 1;
         result.rank++;
@@ -96,13 +95,13 @@ static kin_walk arranged(const kin_walk *walk)
     return result;
 }
 
-void kin_walk_copy(const kin_walk *walk, const void *from, void *to, size_t element_bytes)
+void kin_strided_copy(const kin_strided *walk, const void *from, void *to, size_t element_bytes)
 {
     for (uint32_t i = 0; i < walk->rank; i++)
         if (walk->dims[i] == 0) return;
-    kin_walk w = arranged(walk);
+    kin_strided w = arranged(walk);
     uint32_t outer = w.rank - 2;
-    int64_t at[KIN_WALK_RANK_MAX] = {0}, from_at = 0, to_at = 0;
+    int64_t at[KIN_STRIDED_RANK_MAX] = {0}, from_at = 0, to_at = 0;
     for (;;) {
         copy_plane(w.dims + outer, w.from + outer, w.to + outer,
                    (const char *)from + from_at * (int64_t)element_bytes,

@@ -1,7 +1,7 @@
 /* Copies between tensors whose elements lie in different orders: what Transpose, Slice, Expand,
  * Tile and their like come down to. */
-#ifndef WORKER_ENCODE_WALK_H
-#define WORKER_ENCODE_WALK_H
+#ifndef WORKER_ENCODE_STRIDED_H
+#define WORKER_ENCODE_STRIDED_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -9,22 +9,22 @@
 #include "worker/encode/tensor.h"
 
 /* A Tile walks every dimension twice: its repeats, and its elements. */
-#define KIN_WALK_RANK_MAX (2 * KIN_TENSOR_RANK_MAX)
+#define KIN_STRIDED_RANK_MAX (2 * KIN_TENSOR_RANK_MAX)
 
 /* Nested loops, the outermost first. Starts zeroed: one element. */
-typedef struct kin_walk {
+typedef struct kin_strided {
     uint32_t rank;
-    int64_t dims[KIN_WALK_RANK_MAX];
-    int64_t from[KIN_WALK_RANK_MAX], to[KIN_WALK_RANK_MAX]; /* strides in elements; may be negative
-                                                               or 0 */
-} kin_walk;
+    int64_t dims[KIN_STRIDED_RANK_MAX];
+    int64_t from[KIN_STRIDED_RANK_MAX], to[KIN_STRIDED_RANK_MAX]; /* strides in elements; may be
+                                                               negative or 0 */
+} kin_strided;
 
 /* Adds the next inner loop; it becomes one with the loop around it where that makes no difference.
  */
-void kin_walk_add(kin_walk *walk, int64_t dim, int64_t from, int64_t to);
+void kin_strided_add(kin_strided *walk, int64_t dim, int64_t from, int64_t to);
 
 /* Copies every element of the walk; from and to are those of its first one, and do not overlap. */
-void kin_walk_copy(const kin_walk *walk, const void *from, void *to, size_t element_bytes);
+void kin_strided_copy(const kin_strided *walk, const void *from, void *to, size_t element_bytes);
 
 /* count copies of a value of that many bytes. */
 void kin_fill(void *to, const void *value, int64_t count, size_t bytes);
