@@ -136,15 +136,34 @@ kin_raster_spec kin_picture_network_raster(const kin_network_spec *spec)
                              .shorter_side = spec->shorter_side};
 }
 
+/* What stands between a classifier's last layer and the output. */
+static bool is_behind_head(const char *op)
+{
+    static const char *const ops[] = {"Softmax", "LogSoftmax", "Sigmoid", "Identity",
+                                      "Flatten", "Reshape",    "Squeeze", "Add"};
+    for (size_t i = 0; i < sizeof ops / sizeof *ops; i++)
+        if (strcmp(op, ops[i]) == 0) return true;
+    return false;
+}
+
 const char *kin_picture_network_default_tap(const kin_graph *graph)
 {
-    static const char *const products[] = {"Gemm", "MatMul"};
-    for (size_t p = 0; p < sizeof products / sizeof *products; p++)
-        for (uint32_t n = graph->node_count; n-- > 0;)
-            if (strcmp(graph->nodes[n].op, products[p]) == 0 && graph->nodes[n].input_count > 0)
-                return graph->values[graph->nodes[n].inputs[0]].name;
     if (graph->output_count == 0) return NULL;
-    return graph->values[graph->outputs[graph->output_count - 1]].name;
+    uint32_t value = graph->outputs[0];
+    bool biased = false;
+    for (;;) {
+        uint32_t producer = graph->values[value].producer;
+        if (producer == KIN_VALUE_NONE) break;
+        const kin_node *node = &graph->nodes[producer];
+        if (node->input_count == 0 || node->inputs[0] == KIN_VALUE_NONE) break;
+        if (strcmp(node->op, "Gemm") == 0 || (biased && strcmp(node->op, "MatMul") == 0))
+            return graph->values[node->inputs[0]].name;
+        if (!is_behind_head(node->op)) break;
+        biased = strcmp(node->op, "Add") == 0;
+        value = node->inputs[0];
+        if (biased && graph->values[value].tensor.data != NULL) value = node->inputs[1];
+    }
+    return graph->values[graph->outputs[0]].name;
 }
 
 /* --- Running --------------------------------------------------------------------------------- */

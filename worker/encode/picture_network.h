@@ -28,8 +28,9 @@ kin_raster_spec kin_picture_network_raster(const kin_network_spec *spec);
 /* raster of that size -> vector [dimensions]. Allocates nothing. */
 void kin_picture_network_run(kin_picture_network *network, const kin_image *raster, float *vector);
 
-/* The tensor that is tapped where nobody says another: what the last product with a matrix takes
- * (Gemm, else MatMul); the last output of a model without. NULL for a model without outputs. */
+/* The tensor that is tapped where nobody says another: what the classifier's last layer takes (a
+ * Gemm, or a MatMul with a bias, that only a softmax or the like stands behind); the first output
+ * of a model that ends otherwise. NULL for a model without outputs. */
 const char *kin_picture_network_default_tap(const kin_graph *graph);
 
 #endif
