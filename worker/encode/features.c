@@ -152,18 +152,39 @@ void kin_features_scratch_destroy(kin_features_scratch **scratch)
     *scratch = NULL;
 }
 
+uint32_t kin_features_pictures(const kin_features *features)
+{
+    uint32_t most = 1;
+    for (uint32_t n = 0; n < features->network_count; n++) {
+        uint32_t own = kin_picture_network_pictures(features->networks[n]);
+        if (own > most) most = own;
+    }
+    return most;
+}
+
+/* All pictures through one network, as many at a time as it takes. */
+static void run_network(kin_picture_network *network, const kin_image *rasters, uint32_t count,
+                        float *vectors, size_t stride)
+{
+    uint32_t each = kin_picture_network_pictures(network);
+    for (uint32_t i = 0; i < count; i += each)
+        kin_picture_network_run(network, rasters + i, count - i < each ? count - i : each,
+                                vectors + i * stride, stride);
+}
+
 void kin_features_run(const kin_features *features, kin_features_scratch *scratch,
                       const kin_image *rasters, uint32_t count, float *vectors)
 {
     for (uint32_t i = 0; i < count; i++) {
-        float *vector = vectors + (size_t)i * features->dimensions;
         KIN_CHECK(rasters[i].width == features->raster.width);
         KIN_CHECK(rasters[i].height == features->raster.height);
         if (features->network_count == 0)
-            kin_builtin_run(&scratch->builtin, rasters[i].pixels, vector);
-        for (uint32_t n = 0; n < features->network_count; n++) {
-            kin_picture_network_run(scratch->networks[n], &rasters[i], vector);
-            vector += kin_picture_network_dimensions(scratch->networks[n]);
-        }
+            kin_builtin_run(&scratch->builtin, rasters[i].pixels,
+                            vectors + (size_t)i * features->dimensions);
+    }
+    float *part = vectors;
+    for (uint32_t n = 0; n < features->network_count; n++) {
+        run_network(scratch->networks[n], rasters, count, part, features->dimensions);
+        part += kin_picture_network_dimensions(scratch->networks[n]);
     }
 }

@@ -37,6 +37,9 @@ const kin_raster_spec *kin_features_raster(const kin_features *features);
 kin_features_scratch *kin_features_scratch_new(const kin_features *features);
 void kin_features_scratch_destroy(kin_features_scratch **scratch);
 
+/* How many pictures a call should have to be fastest; 1 where it does not matter. */
+uint32_t kin_features_pictures(const kin_features *features);
+
 /* rasters [count] as kin_features_raster demands -> vectors [count][dimensions]. A picture's
  * vector does not depend on its neighbours in the call. Allocates nothing. */
 void kin_features_run(const kin_features *features, kin_features_scratch *scratch,

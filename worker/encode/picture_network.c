@@ -7,12 +7,12 @@
 #include "common/base/check.h"
 #include "common/base/limits.h"
 #include "common/base/memory.h"
-#include "worker/encode/network.h"
+#include "worker/encode/batch_network.h"
 #include "worker/encode/onnx_file.h"
 
 struct kin_picture_network {
     kin_network_spec spec;
-    kin_network *network;
+    kin_batch_network *network;
     bool channels_last; /* the model takes [1][h][w][3], as TensorFlow's exports do */
     uint32_t dimensions;
 };
@@ -59,7 +59,7 @@ static kin_status measure(kin_picture_network *made, kin_error *error)
 {
     int64_t sum = 0;
     for (uint32_t t = 0; t < made->spec.tap_count; t++) {
-        const kin_tensor *tap = kin_network_output(made->network, t);
+        const kin_tensor *tap = kin_batch_network_output(made->network, t);
         int64_t own = tap_dimensions(tap);
         if (tap->type != KIN_TYPE_FLOAT || own < 1 || kin_tensor_count(tap) < own ||
             (tap->shape.rank > 0 && tap->shape.dims[0] != 1))
@@ -88,15 +88,15 @@ kin_status kin_picture_network_open(kin_picture_network **network, const kin_net
         taps[t] = made->spec.taps[t];
     kin_status status = kin_onnx_parse(&graph, onnx, bytes, NULL, spec->name, error);
     if (status == KIN_OK) status = find_input(made, graph, &shape.shape, error);
+    kin_graph_destroy(&graph);
     if (status == KIN_OK) {
         kin_network_options options = {
             .shapes = &shape, .shape_count = 1, .taps = taps, .tap_count = spec->tap_count};
         kin_error why = {0};
-        status = kin_network_open(&made->network, &graph, &options, &why);
+        status = kin_batch_network_open(&made->network, onnx, bytes, spec->name, &options, &why);
         if (status != KIN_OK) kin_fail(error, status, "the model %s: %s", spec->name, why.text);
     }
     if (status == KIN_OK) status = measure(made, error);
-    kin_graph_destroy(&graph);
     if (status != KIN_OK) kin_picture_network_close(&made);
     *network = made;
     return status;
@@ -106,14 +106,14 @@ kin_picture_network *kin_picture_network_clone(kin_picture_network *network)
 {
     kin_picture_network *made = kin_malloc(sizeof *made);
     *made = *network;
-    made->network = kin_network_clone(network->network);
+    made->network = kin_batch_network_clone(network->network);
     return made;
 }
 
 void kin_picture_network_close(kin_picture_network **network)
 {
     if (*network == NULL) return;
-    kin_network_close(&(*network)->network);
+    kin_batch_network_close(&(*network)->network);
     free(*network);
     *network = NULL;
 }
@@ -171,7 +171,7 @@ const char *kin_picture_network_default_tap(const kin_graph *graph)
 static void fill_input(kin_picture_network *network, const kin_image *raster)
 {
     const kin_network_spec *spec = &network->spec;
-    float *input = kin_network_input(network->network, 0)->data;
+    float *input = kin_batch_network_input(network->network)->data;
     size_t area = (size_t)raster->width * raster->height;
     size_t step = network->channels_last ? 3 : 1, plane = network->channels_last ? 1 : area;
     for (size_t c = 0; c < 3; c++) {
@@ -205,9 +205,9 @@ static float pool(const kin_network_spec *spec, const float *values, size_t coun
                                                          : mean);
 }
 
-static void take_tap(const kin_network_spec *spec, const kin_tensor *tap, float *vector)
+static void take_tap(const kin_network_spec *spec, const kin_tensor *tap, const float *values,
+                     float *vector)
 {
-    const float *values = tap->data;
     const kin_shape *shape = &tap->shape;
     size_t dimensions = (size_t)tap_dimensions(tap);
     size_t count = (size_t)kin_shape_count(shape) / dimensions;
@@ -223,14 +223,31 @@ static void take_tap(const kin_network_spec *spec, const kin_tensor *tap, float 
         vector[d] *= factor;
 }
 
-void kin_picture_network_run(kin_picture_network *network, const kin_image *raster, float *vector)
+static void take_taps(const kin_picture_network *network, uint32_t n, float *vector)
 {
-    KIN_CHECK(raster->width == network->spec.width && raster->height == network->spec.height);
-    fill_input(network, raster);
-    kin_network_run(network->network);
     for (uint32_t t = 0; t < network->spec.tap_count; t++) {
-        const kin_tensor *tap = kin_network_output(network->network, t);
-        take_tap(&network->spec, tap, vector);
+        const kin_tensor *tap = kin_batch_network_output(network->network, t);
+        take_tap(&network->spec, tap, kin_batch_network_row(network->network, t, n), vector);
         vector += tap_dimensions(tap);
     }
+}
+
+uint32_t kin_picture_network_pictures(const kin_picture_network *network)
+{
+    return kin_batch_network_pictures(network->network);
+}
+
+void kin_picture_network_run(kin_picture_network *network, const kin_image *rasters, uint32_t count,
+                             float *vectors, size_t stride)
+{
+    KIN_CHECK(count <= kin_picture_network_pictures(network));
+    for (uint32_t n = 0; n < count; n++) {
+        KIN_CHECK(rasters[n].width == network->spec.width &&
+                  rasters[n].height == network->spec.height);
+        fill_input(network, &rasters[n]);
+        kin_batch_network_put(network->network, n);
+    }
+    kin_batch_network_finish(network->network, count);
+    for (uint32_t n = 0; n < count; n++)
+        take_taps(network, n, vectors + n * stride);
 }

@@ -25,8 +25,13 @@ uint32_t kin_picture_network_dimensions(const kin_picture_network *network);
 /* The raster that the spec wants of a picture. */
 kin_raster_spec kin_picture_network_raster(const kin_network_spec *spec);
 
-/* raster of that size -> vector [dimensions]. Allocates nothing. */
-void kin_picture_network_run(kin_picture_network *network, const kin_image *raster, float *vector);
+/* How many pictures it takes at a time. */
+uint32_t kin_picture_network_pictures(const kin_picture_network *network);
+
+/* rasters [count] of that size -> vectors [count], stride numbers from one to the next; up to as
+ * many as it takes at a time. Allocates nothing. */
+void kin_picture_network_run(kin_picture_network *network, const kin_image *rasters, uint32_t count,
+                             float *vectors, size_t stride);
 
 /* The tensor that is tapped where nobody says another: what the classifier's last layer takes (a
  * Gemm, or a MatMul with a bias, that only a softmax or the like stands behind); the first output

@@ -17,6 +17,8 @@ struct kin_chunk_worker {
     kin_decode_request request;
     kin_picture_reader reader;
     kin_decoded decoded;
+    kin_image *rasters; /* [raster_max]: waiting for their features */
+    uint32_t raster_max, raster_count;
     kin_part_builder part;
     kin_buffer file; /* the part's bytes */
     float *vectors;  /* [chunk_pictures][dimensions], of the indexed pictures */
@@ -36,6 +38,8 @@ kin_chunk_worker *kin_chunk_worker_new(const kin_building *building, kin_decoder
     worker->scratch = kin_features_scratch_new(features);
     worker->request.raster = *kin_features_raster(features);
     worker->request.thumbnail_side = thumbnail_side;
+    worker->raster_max = kin_features_pictures(features);
+    worker->rasters = kin_calloc(worker->raster_max, sizeof *worker->rasters);
     size_t pictures = building->chunk_pictures;
     worker->vectors =
         kin_malloc(pictures * kin_features_dimensions(features) * sizeof *worker->vectors);
@@ -49,6 +53,9 @@ void kin_chunk_worker_destroy(kin_chunk_worker **worker)
     kin_features_scratch_destroy(&(*worker)->scratch);
     kin_picture_reader_fini(&(*worker)->reader);
     kin_decoded_fini(&(*worker)->decoded);
+    for (uint32_t i = 0; i < (*worker)->raster_max; i++)
+        kin_image_fini(&(*worker)->rasters[i]);
+    free((*worker)->rasters);
     kin_part_builder_fini(&(*worker)->part);
     kin_buffer_fini(&(*worker)->file);
     free((*worker)->vectors);
@@ -84,6 +91,19 @@ static kin_status decode(kin_chunk_worker *worker, const kin_list_row *row, kin_
     return status;
 }
 
+/* Describes the pictures that wait: the last ones that were indexed. */
+static void run_features(kin_chunk_worker *worker)
+{
+    int64_t start = kin_clock_ns();
+    size_t dimensions = kin_features_dimensions(worker->features);
+    size_t first = worker->part.indexed - worker->raster_count;
+    if (worker->raster_count == 0) return;
+    kin_features_run(worker->features, worker->scratch, worker->rasters, worker->raster_count,
+                     worker->vectors + first * dimensions);
+    worker->raster_count = 0;
+    kin_clock_lap(&start, &worker->times.features_ns);
+}
+
 static kin_status add_picture(kin_chunk_worker *worker, const kin_list_row *row, kin_error *error)
 {
     kin_picture_bytes read;
@@ -96,11 +116,9 @@ static kin_status add_picture(kin_chunk_worker *worker, const kin_list_row *row,
         part.detail = decoded->detail;
     }
     if (part.reason == KIN_REASON_NONE) {
-        int64_t start = kin_clock_ns();
-        uint32_t dimensions = kin_features_dimensions(worker->features);
-        kin_features_run(worker->features, worker->scratch, &decoded->raster, 1,
-                         worker->vectors + (size_t)worker->part.indexed * dimensions);
-        kin_clock_lap(&start, &worker->times.features_ns);
+        kin_image spare = worker->rasters[worker->raster_count];
+        worker->rasters[worker->raster_count++] = decoded->raster;
+        decoded->raster = spare; /* its memory is used again */
         part.detail = "";
         part.thumbnail = decoded->thumbnail.data;
         part.thumbnail_bytes = (uint32_t)decoded->thumbnail.bytes;
@@ -109,6 +127,7 @@ static kin_status add_picture(kin_chunk_worker *worker, const kin_list_row *row,
     }
     part.detail_bytes = (uint32_t)strlen(part.detail);
     kin_part_builder_add(&worker->part, &part);
+    if (worker->raster_count == worker->raster_max) run_features(worker);
     worker->times.pictures++;
     return KIN_OK;
 }
@@ -165,5 +184,6 @@ kin_status kin_chunk_worker_run(kin_chunk_worker *worker, uint64_t chunk,
         kin_comm_report(worker->comm, worker->times.pictures, worker->times.rejected);
         kin_comm_tick(worker->comm);
     }
+    run_features(worker);
     return write_part(worker, chunk, encoder, error);
 }
