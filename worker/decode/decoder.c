@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -59,22 +60,25 @@ static kin_status make_memory(kin_decoder *decoder, kin_error *error)
 
 /* In the forked process: only what is safe there. The three descriptors lose close-on-exec. */
 _Noreturn static void become_launcher(const char *path, int control, int work, int memory,
-                                      bool sandbox)
+                                      const kin_decoder_options *options)
 {
     char numbers[3][16];
     const int descriptors[3] = {control, work, memory};
+    if (options->nice > 0)
+        setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + options->nice);
     for (int i = 0; i < 3; i++) {
         fcntl(descriptors[i], F_SETFD, 0);
         snprintf(numbers[i], sizeof numbers[i], "%d", descriptors[i]);
     }
     char *const arguments[] = {
-        (char *)path, (char *)KIN_WIRE_LAUNCHER_ARGUMENT, numbers[0], numbers[1],
-        numbers[2],   (char *)(sandbox ? "1" : "0"),      NULL};
+        (char *)path, (char *)KIN_WIRE_LAUNCHER_ARGUMENT,        numbers[0], numbers[1],
+        numbers[2],   (char *)(options->no_sandbox ? "0" : "1"), NULL};
     execv(path, arguments);
     _exit(127);
 }
 
-static kin_status start_launcher(kin_decoder *decoder, bool sandbox, kin_error *error)
+static kin_status start_launcher(kin_decoder *decoder, const kin_decoder_options *options,
+                                 kin_error *error)
 {
     char *path;
     int control[2] = {-1, -1}, work[2] = {-1, -1};
@@ -86,7 +90,7 @@ static kin_status start_launcher(kin_decoder *decoder, bool sandbox, kin_error *
     } else {
         decoder->launcher = fork();
         if (decoder->launcher == 0)
-            become_launcher(path, control[1], work[1], decoder->memory, sandbox);
+            become_launcher(path, control[1], work[1], decoder->memory, options);
         if (decoder->launcher < 0)
             status = kin_fail(error, KIN_IO, "cannot start %s: %s", path, strerror(errno));
     }
@@ -137,14 +141,16 @@ static kin_status await_child(kin_decoder *decoder, kin_error *error)
 kin_status kin_decoder_open(kin_decoder **decoder, const kin_decoder_options *options,
                             kin_error *error)
 {
+    static bool said; /* once is enough for all decoders of a process */
     kin_decoder *made = kin_calloc(1, sizeof *made);
     made->control = made->work = made->memory = -1;
     made->timeout_ms = options->timeout_ms;
-    if (options->no_sandbox)
+    if (options->no_sandbox && !said)
         kin_log(KIN_LOG_WARNING, "--no-sandbox: pictures are parsed WITHOUT a sandbox; a hostile "
                                  "one can take over this account");
+    said = said || options->no_sandbox;
     kin_status status = make_memory(made, error);
-    if (status == KIN_OK) status = start_launcher(made, !options->no_sandbox, error);
+    if (status == KIN_OK) status = start_launcher(made, options, error);
     if (status == KIN_OK) status = await_child(made, error);
     if (status != KIN_OK) kin_decoder_close(&made);
     *decoder = made;

@@ -22,6 +22,7 @@ typedef struct kin_decoder kin_decoder;
 typedef struct kin_decoder_options {
     bool no_sandbox; /* loud; for machines whose kernel lacks seccomp */
     int timeout_ms;  /* a picture */
+    int nice;        /* added to the caller's nice value: who decodes gives way to others */
 } kin_decoder_options;
 
 #define KIN_DECODER_OPTIONS_DEFAULT         \
