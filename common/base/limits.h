@@ -25,6 +25,9 @@
 /* Pixels of a JPEG that libjpeg-turbo decodes at a reduced scale, row by row. */
 #define KIN_JPEG_PIXELS_MAX 250000000u
 #define KIN_DECODE_TIMEOUT_MS 2000
+/* What a person may set it to: a picture that takes a minute is not worth the wait. */
+#define KIN_DECODE_TIMEOUT_MS_MIN 100
+#define KIN_DECODE_TIMEOUT_MS_MAX 60000
 #define KIN_DECODE_ADDRESS_SPACE_BYTES (512u << 20)
 
 /* Rasters that an encoder may ask of the decoder, and thumbnails. */
@@ -32,6 +35,12 @@
 #define KIN_THUMBNAIL_SIDE_DEFAULT 96
 #define KIN_THUMBNAIL_SIDE_MAX 512
 #define KIN_THUMBNAIL_BYTES_MAX (256u << 10)
+
+/* Pictures that a worker encodes at once: each has a decode child of up to 512 MB and a network's
+ * tensors, a few MB to 100 MB. Unless told, no more than the first: questions are by picture now
+ * and then, and searches want the cores. */
+#define KIN_ENCODERS_DEFAULT_MAX 8
+#define KIN_ENCODERS_MAX 64
 
 /* Feature vectors: a float each; 8,192 holds every tap of the networks we know. */
 #define KIN_FEATURE_DIMENSIONS_MAX 8192

@@ -15,8 +15,10 @@
 
 /* Scans that wait: a coordinator holds KIN_QUERIES_IN_FLIGHT_MAX queries, and hedges some. */
 #define SCANS_MAX (2 * KIN_QUERIES_IN_FLIGHT_MAX)
-/* Pictures that wait, each of up to KIN_PICTURE_BYTES_MAX: half a gigabyte at worst. */
-#define PICTURES_MAX 8
+/* Pictures that wait: as many as a coordinator asks at once of a small cluster, so that it need not
+ * send them again. Those under way have at most so many bytes together, as at the coordinator. */
+#define PICTURES_MAX 64
+#define PICTURES_BYTES_MAX ((size_t)8 * KIN_PICTURE_BYTES_MAX)
 #define HELLO_MS 250    /* until a coordinator answers */
 #define DRAIN_MS 5000   /* for what is under way when a stop is requested */
 #define FAREWELL_MS 100 /* for the last replies to leave the socket */
@@ -26,7 +28,7 @@
 typedef struct worker {
     const kin_worker_options *options;
     const kin_served_index *served;
-    kin_decoder *decoder;
+    const kin_worker_decoders *decoders;
     kin_link *link;
     kin_queue *scans, *pictures;
     kin_holding *holding;
@@ -34,8 +36,9 @@ typedef struct worker {
     kin_searchers *searchers;
     kin_picture_desk *desk;
     kin_opener *opener;
-    kin_job *spare; /* a list */
-    uint32_t jobs;  /* given to the threads and not returned */
+    kin_job *spare;       /* a list */
+    uint32_t jobs;        /* given to the threads and not returned */
+    size_t picture_bytes; /* of their pictures */
     kin_buffer out;
     char host[256], name[256];
     bool registered, stopping;
@@ -95,7 +98,7 @@ static void say(worker *self, kin_message_type type)
 /* Why this worker does not encode pictures; empty if it does. */
 static const char *no_pictures(const worker *self)
 {
-    return self->decoder == NULL ? "it has no picture decoder" : self->served->no_pictures;
+    return self->decoders->count == 0 ? "it has no picture decoder" : self->served->no_pictures;
 }
 
 static void say_hello(worker *self)
@@ -107,7 +110,7 @@ static void say_hello(worker *self)
     hello.threads = self->options->threads;
     hello.generation = kin_bytes_of(self->served->generation);
     hello.manifest = (kin_bytes){&self->served->manifest_digest, sizeof(kin_digest)};
-    hello.encodes = self->decoder != NULL && self->served->encoder != NULL;
+    hello.encodes = self->decoders->count > 0 && self->served->encoder != NULL;
     hello.text = kin_bytes_of(no_pictures(self));
     send_plain(self, &hello);
 }
@@ -124,13 +127,17 @@ static void refuse(worker *self, kin_job *job, kin_status status, const char *se
 static void enqueue(worker *self, kin_job *job, kin_queue *queue)
 {
     int64_t deadline_ms = job->message.deadline_ms;
+    size_t picture_bytes = job->message.picture.bytes; /* 0 of anything but a picture */
     job->deadline_ns = deadline_ms > 0 ? kin_clock_ns() + deadline_ms * 1000000 : INT64_MAX;
     if (self->stopping)
         refuse(self, job, KIN_UNAVAILABLE, "the worker is stopping");
-    else if (kin_queue_push(queue, job))
-        self->jobs++;
-    else
+    else if (self->picture_bytes + picture_bytes > PICTURES_BYTES_MAX ||
+             !kin_queue_push(queue, job))
         refuse(self, job, KIN_BUSY, "the worker's queue is full");
+    else {
+        self->jobs++;
+        self->picture_bytes += picture_bytes;
+    }
 }
 
 static void take_assignment(worker *self, kin_job *job)
@@ -210,6 +217,7 @@ static void send_replies(worker *self)
     kin_job *job;
     while ((job = kin_job_returned(&self->returns)) != NULL) {
         self->jobs--;
+        self->picture_bytes -= job->message.picture.bytes;
         if (job->reply.bytes > 0) send_bytes(self, &job->reply);
         job_recycle(self, job);
     }
@@ -264,33 +272,45 @@ static kin_status start_threads(worker *self, kin_error *error)
                                         .shards = served->manifest.shards,
                                         .shard_count = served->manifest.shard_count,
                                         .bits = served->manifest.bits};
+    const kin_picture_desk_options encoding = {.decoders = self->decoders->list,
+                                               .decoder_count = self->decoders->count,
+                                               .encoder = served->encoder,
+                                               .no_pictures = no_pictures(self)};
     self->holding = kin_holding_new();
     self->scans = kin_queue_new(SCANS_MAX);
     self->pictures = kin_queue_new(PICTURES_MAX);
     /* Waiting, in hand, and assignments. */
-    uint32_t capacity =
-        SCANS_MAX + PICTURES_MAX + 64 + self->options->threads * KIN_SEARCH_QUERIES_PER_PASS;
+    uint32_t capacity = SCANS_MAX + PICTURES_MAX + 64 +
+                        self->options->threads * KIN_SEARCH_QUERIES_PER_PASS + KIN_ENCODERS_MAX;
     kin_status status = kin_job_returns_init(&self->returns, capacity, error);
     if (status == KIN_OK)
         status = kin_searchers_start(&self->searchers, self->options->threads, self->scans,
                                      self->holding, &self->returns, error);
     if (status == KIN_OK)
-        status =
-            kin_picture_desk_start(&self->desk, self->decoder, served->encoder, no_pictures(self),
-                                   self->pictures, self->holding, &self->returns, error);
+        status = kin_picture_desk_start(&self->desk, &encoding, self->pictures, self->holding,
+                                        &self->returns, error);
     if (status == KIN_OK)
         status = kin_opener_start(&self->opener, &opening, self->holding, &self->returns, error);
     return status;
 }
 
+/* What still waits when the time for it is over has nobody who could be told the answer. */
+static void abandon(worker *self, kin_queue *queue)
+{
+    kin_job *job;
+    while ((job = kin_queue_try_pop(queue, NULL, NULL)) != NULL)
+        job_recycle(self, job);
+    kin_queue_close(queue);
+}
+
 static void stop_threads(worker *self)
 {
-    kin_queue_close(self->scans);
-    kin_queue_close(self->pictures);
+    kin_job *job;
+    abandon(self, self->scans);
+    abandon(self, self->pictures);
     kin_opener_stop(&self->opener);
     kin_picture_desk_join(&self->desk);
     kin_searchers_join(&self->searchers);
-    kin_job *job;
     while (self->returns.queue != NULL && (job = kin_job_returned(&self->returns)) != NULL)
         job_recycle(self, job);
     while ((job = self->spare) != NULL) {
@@ -304,9 +324,9 @@ static void stop_threads(worker *self)
 }
 
 kin_status kin_worker_run(const kin_worker_options *options, const kin_served_index *served,
-                          kin_decoder *decoder, kin_error *error)
+                          const kin_worker_decoders *decoders, kin_error *error)
 {
-    worker self = {.options = options, .served = served, .decoder = decoder};
+    worker self = {.options = options, .served = served, .decoders = decoders};
     if (gethostname(self.host, sizeof self.host - 1) != 0) self.host[0] = '\0';
     if (options->name != NULL)
         snprintf(self.name, sizeof self.name, "%s", options->name);

@@ -4,6 +4,7 @@
 
 #include <stdint.h>
 
+#include "common/base/limits.h"
 #include "common/base/status.h"
 #include "proto/link.h"
 #include "worker/decode/decoder.h"
@@ -16,11 +17,16 @@ typedef struct kin_worker_options {
     const char *name;                  /* NULL: host:pid */
 } kin_worker_options;
 
+/* One for each picture that is decoded and encoded at once; none: no pictures. */
+typedef struct kin_worker_decoders {
+    kin_decoder *list[KIN_ENCODERS_MAX];
+    uint32_t count;
+} kin_worker_decoders;
+
 /* Serves until a stop is requested (KIN_STOPPED never shows: that is KIN_OK), then finishes what it
- * has. decoder may be NULL: no pictures. All arguments are borrowed. Starts threads: everything
- * that forks has happened. */
+ * has. All arguments are borrowed. Starts threads: everything that forks has happened. */
 KIN_MUST_USE kin_status kin_worker_run(const kin_worker_options *options,
-                                       const kin_served_index *served, kin_decoder *decoder,
-                                       kin_error *error);
+                                       const kin_served_index *served,
+                                       const kin_worker_decoders *decoders, kin_error *error);
 
 #endif

@@ -7,6 +7,7 @@
 #include "common/base/log.h"
 #include "common/base/options.h"
 #include "common/base/stop.h"
+#include "worker/serve/picture_desk.h"
 #include "worker/serve/worker.h"
 
 static const char help[] =
@@ -17,6 +18,9 @@ static const char help[] =
     "\n"
     "  --connect ENDPOINT  the coordinator's endpoint for workers (tcp://127.0.0.1:7701)\n"
     "  --threads N         searches that run at once (the number of cores)\n"
+    "  --encoders N        pictures that are decoded and encoded at once, at a lower priority\n"
+    "                      than searches (half the cores, 1 to 8)\n"
+    "  --decode-timeout MS time for decoding a picture (8000)\n"
     "  --name NAME         what status calls this worker (HOST:PID)\n"
     "  --no-sandbox        decodes pictures without the kernel's protection; not for strangers'\n"
     "                      pictures\n"
@@ -31,7 +35,7 @@ static const char help[] =
 typedef struct arguments {
     kin_worker_options worker;
     const char *key_file, *server_key, *index_path;
-    int64_t threads;
+    int64_t threads, encoders, decode_ms;
     bool no_sandbox, quiet, help;
 } arguments;
 
@@ -41,6 +45,9 @@ static kin_status parse(arguments *given, int argc, char **argv, kin_error *erro
     const kin_option options[] = {
         {"connect", 0, KIN_OPTION_TEXT, &given->worker.connect, 0, 0, NULL},
         {"threads", 't', KIN_OPTION_NUMBER, &given->threads, 1, 1024, NULL},
+        {"encoders", 0, KIN_OPTION_NUMBER, &given->encoders, 1, KIN_ENCODERS_MAX, NULL},
+        {"decode-timeout", 0, KIN_OPTION_NUMBER, &given->decode_ms, KIN_DECODE_TIMEOUT_MS_MIN,
+         KIN_DECODE_TIMEOUT_MS_MAX, NULL},
         {"name", 0, KIN_OPTION_TEXT, &given->worker.name, 0, 0, NULL},
         {"no-sandbox", 0, KIN_OPTION_FLAG, &given->no_sandbox, 0, 0, NULL},
         {"key", 0, KIN_OPTION_TEXT, &given->key_file, 0, 0, NULL},
@@ -59,14 +66,29 @@ static kin_status parse(arguments *given, int argc, char **argv, kin_error *erro
     return KIN_OK;
 }
 
+/* As many as can be had: with fewer, fewer pictures are encoded at once; without any, none. */
+static void open_decoders(const arguments *given, kin_worker_decoders *decoders)
+{
+    const kin_decoder_options options = {.no_sandbox = given->no_sandbox,
+                                         .timeout_ms = (int)given->decode_ms,
+                                         .nice = KIN_PICTURE_DESK_NICE};
+    kin_error error = {0};
+    while (decoders->count < (uint32_t)given->encoders &&
+           kin_decoder_open(&decoders->list[decoders->count], &options, &error) == KIN_OK)
+        decoders->count++;
+    if (decoders->count == 0)
+        kin_log(KIN_LOG_WARNING, "serves codes only: %s", error.text);
+    else if (decoders->count < (uint32_t)given->encoders)
+        kin_log(KIN_LOG_WARNING, "encodes %u pictures at once, not %u: %s", decoders->count,
+                (uint32_t)given->encoders, error.text);
+}
+
 static kin_status run(arguments *given, kin_error *error)
 {
-    kin_decoder_options decoding = KIN_DECODER_OPTIONS_DEFAULT;
     kin_served_index served = {0};
-    kin_decoder *decoder = NULL;
+    kin_worker_decoders decoders = {0};
     kin_key_pair pair;
     kin_link_security security = {.server_key = given->server_key};
-    kin_error no_decoder = {0};
     kin_status status = KIN_OK;
     if (given->key_file != NULL) {
         status = kin_key_pair_read(given->key_file, &pair, error);
@@ -74,15 +96,20 @@ static kin_status run(arguments *given, kin_error *error)
         given->worker.security = &security;
     }
     if (status == KIN_OK) status = kin_served_index_open(&served, given->index_path, error);
-    decoding.no_sandbox = given->no_sandbox;
-    if (status == KIN_OK && kin_decoder_open(&decoder, &decoding, &no_decoder) != KIN_OK)
-        kin_log(KIN_LOG_WARNING, "serves codes only: %s", no_decoder.text);
+    if (status == KIN_OK) open_decoders(given, &decoders);
     if (status == KIN_OK && served.encoder == NULL)
         kin_log(KIN_LOG_WARNING, "%s", served.no_pictures);
-    if (status == KIN_OK) status = kin_worker_run(&given->worker, &served, decoder, error);
-    kin_decoder_close(&decoder);
+    if (status == KIN_OK) status = kin_worker_run(&given->worker, &served, &decoders, error);
+    for (uint32_t i = 0; i < decoders.count; i++)
+        kin_decoder_close(&decoders.list[i]);
     kin_served_index_close(&served);
     return status;
+}
+
+static int64_t encoders_for(long cores)
+{
+    long half = cores / 2;
+    return half < 1 ? 1 : half > KIN_ENCODERS_DEFAULT_MAX ? KIN_ENCODERS_DEFAULT_MAX : half;
 }
 
 int main(int argc, char **argv)
@@ -90,7 +117,10 @@ int main(int argc, char **argv)
     kin_log_init("kindred-worker", KIN_LOG_INFO);
     kin_error error = {0};
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    arguments given = {.threads = cores > 0 ? cores : 1, .worker.connect = "tcp://127.0.0.1:7701"};
+    arguments given = {.threads = cores > 0 ? cores : 1,
+                       .encoders = encoders_for(cores),
+                       .decode_ms = KIN_PICTURE_DESK_DECODE_MS,
+                       .worker.connect = "tcp://127.0.0.1:7701"};
     if (parse(&given, argc, argv, &error) != KIN_OK) {
         kin_log(KIN_LOG_ERROR, "%s", error.text);
         return 2;
