@@ -59,6 +59,7 @@ kin_status kin_client_open(kin_client **client, const kin_client_options *option
         kin_cluster_options cluster = KIN_CLUSTER_OPTIONS_DEFAULT;
         cluster.index_path = options->target;
         cluster.workers = 1;
+        cluster.encoders = 1; /* questions come one after the other */
         cluster.quiet = true;
         status = kin_cluster_start(&made->cluster, &cluster, error);
         if (status == KIN_OK) endpoint = kin_cluster_endpoint(made->cluster);

@@ -13,6 +13,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/file.h"
+#include "common/base/limits.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/stop.h"
@@ -147,12 +148,17 @@ static kin_status start_worker(kin_cluster *cluster, child *worker, kin_error *e
 {
     const kin_cluster_options *options = &cluster->options;
     arguments with = {.count = 1};
-    char threads[16];
+    char threads[16], encoders[16];
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    uint32_t count = options->threads > 0 ? options->threads : (uint32_t)cores / options->workers;
-    snprintf(threads, sizeof threads, "%u", count > 0 ? count : 1);
+    uint32_t share = (uint32_t)cores / options->workers;
+    uint32_t half = share / 2 < KIN_ENCODERS_DEFAULT_MAX ? share / 2 : KIN_ENCODERS_DEFAULT_MAX;
+    uint32_t encoding = options->encoders > 0 ? options->encoders : half;
+    uint32_t searching = options->threads > 0 ? options->threads : share;
+    snprintf(threads, sizeof threads, "%u", searching > 0 ? searching : 1);
+    snprintf(encoders, sizeof encoders, "%u", encoding > 0 ? encoding : 1);
     add(&with, "--connect", cluster->worker_endpoint);
     add(&with, "--threads", threads);
+    add(&with, "--encoders", encoders);
     add(&with, "--key", options->key_file);
     add(&with, "--server-key", options->key_file != NULL ? cluster->server_key : NULL);
     if (options->no_sandbox) with.list[with.count++] = "--no-sandbox";

@@ -17,6 +17,8 @@ typedef struct kin_cluster_options {
     uint32_t workers;            /* 1 to KIN_WORKERS_MAX */
     uint32_t replicas;           /* of each shard; no more than there are workers */
     uint32_t threads;            /* searching ones a worker; 0: cores / workers, at least 1 */
+    uint32_t encoders;           /* pictures encoded at once a worker; 0: cores / 2 / workers,
+                                    1 to KIN_ENCODERS_DEFAULT_MAX */
     const char *client_endpoint; /* "tcp://127.0.0.1:7700", "ipc:///run/kindred"; NULL: private */
     const char *worker_endpoint; /* NULL: private, in a folder of this process under /tmp */
     const char *key_file;        /* CURVE key pair of coordinator and workers; NULL for none */

@@ -20,6 +20,8 @@ static const char help[] =
     "  --workers N            worker processes (2)\n"
     "  --replicas N           workers that hold each shard (2, or fewer workers)\n"
     "  --threads N            searching threads a worker (cores / workers)\n"
+    "  --encoders N           pictures that a worker encodes at once (cores / workers / 2,\n"
+    "                         1 to 8)\n"
     "  --endpoint E           where clients connect (" ENDPOINT_DEFAULT ");\n"
     "                         tcp://127.0.0.1:0 takes any free port, ipc://PATH a socket\n"
     "  --worker-endpoint E    where workers of other machines may join (private)\n"
@@ -72,11 +74,13 @@ static kin_exit run(int argc, char **argv)
 {
     kin_cluster_options asked = KIN_CLUSTER_OPTIONS_DEFAULT;
     asked.client_endpoint = ENDPOINT_DEFAULT;
-    int64_t workers = asked.workers, replicas = asked.replicas, threads = asked.threads;
+    int64_t workers = asked.workers, replicas = asked.replicas, threads = asked.threads,
+            encoders = asked.encoders;
     const kin_option options[] = {
         {"workers", 0, KIN_OPTION_NUMBER, &workers, 1, KIN_WORKERS_MAX, NULL},
         {"replicas", 0, KIN_OPTION_NUMBER, &replicas, 1, KIN_WORKERS_MAX, NULL},
         {"threads", 0, KIN_OPTION_NUMBER, &threads, 1, KIN_WORKERS_MAX, NULL},
+        {"encoders", 0, KIN_OPTION_NUMBER, &encoders, 1, KIN_ENCODERS_MAX, NULL},
         {"endpoint", 0, KIN_OPTION_TEXT, &asked.client_endpoint, 0, 0, NULL},
         {"worker-endpoint", 0, KIN_OPTION_TEXT, &asked.worker_endpoint, 0, 0, NULL},
         {"key", 0, KIN_OPTION_TEXT, &asked.key_file, 0, 0, NULL},
@@ -99,6 +103,7 @@ static kin_exit run(int argc, char **argv)
     asked.workers = (uint32_t)workers;
     asked.replicas = (uint32_t)replicas;
     asked.threads = (uint32_t)threads;
+    asked.encoders = (uint32_t)encoders;
     kin_stop_init();
     kin_cluster *cluster = NULL;
     kin_error error = {0};
