@@ -9,9 +9,8 @@
 
 kin_op_call kin_call_of(const kin_node *node, kin_tensor *const *tensors)
 {
-    kin_op_call call = {.node = node,
-                        .input_count = node->input_count,
-                        .output_count = node->output_count};
+    kin_op_call call = {
+        .node = node, .input_count = node->input_count, .output_count = node->output_count};
     call.inputs = kin_calloc(node->input_count, sizeof *call.inputs);
     call.outputs = kin_calloc(node->output_count, sizeof *call.outputs);
     for (uint32_t i = 0; i < node->input_count; i++)

@@ -7,12 +7,12 @@
 #include "worker/encode/graph.h"
 #include "worker/encode/op.h"
 
-/* Constants up to this size are kept although they are folded from others: a network that expands a
- * small file to more is refused (KIN_LIMIT). */
+/* Constants that are folded from others may take so much in all: a model that expands a small file
+ * to more is refused (KIN_LIMIT). */
 #define KIN_FOLDED_BYTES_MAX ((size_t)1 << 30)
 
-/* Inputs must have shapes. Nodes whose inputs are all constants are run and removed; those that only
- * hand on their input (Identity, Dropout) are removed. Operators are looked up in op_table.c.
+/* Inputs must have shapes. Nodes whose inputs are all constants are run and removed; those that
+ * only hand on their input (Identity, Dropout) are removed. Operators are looked up in op_table.c.
  * KIN_BAD_INPUT with node, operator and reason. */
 KIN_MUST_USE kin_status kin_graph_infer(kin_graph *graph, kin_error *error);
 
