@@ -77,10 +77,12 @@ static void fuse_gemm(kin_graph *graph, kin_node *node)
         w->rank != 2 || kin_match_floats(graph, node->inputs[1]) == NULL)
         return;
     int64_t columns = w->dims[transposed ? 0 : 1];
-    if (bias != KIN_VALUE_NONE &&
-        (kin_node_float(node, "beta", 1) != 1 || kin_match_floats(graph, bias) == NULL ||
-         kin_tensor_count(&graph->values[bias].tensor) != columns))
-        return;
+    if (bias != KIN_VALUE_NONE) {
+        const kin_shape *b = &graph->values[bias].tensor.shape;
+        if (kin_node_float(node, "beta", 1) != 1 || kin_match_floats(graph, bias) == NULL ||
+            kin_shape_count(b) != columns || b->rank == 0 || b->dims[b->rank - 1] != columns)
+            return;
+    }
     size_t k_stride = transposed ? 1 : (size_t)w->dims[1];
     size_t j_stride = transposed ? (size_t)w->dims[1] : 1;
     uint32_t inputs[4] = {node->inputs[0], node->inputs[1], bias, KIN_VALUE_NONE};
