@@ -301,13 +301,28 @@ void kin_fast_prepare(kin_graph *graph, kin_node *node)
         kin_fast_prepare_pool(node);
 }
 
+/* Taps of a pool's or transposed convolution's kernel. */
+static uint64_t kernel_area(const kin_node *node)
+{
+    const kin_attribute *kernel = kin_node_attribute(node, "kernel_shape", KIN_ATTRIBUTE_INTS);
+    uint64_t area = 1;
+    for (uint32_t i = 0; kernel != NULL && i < kernel->count; i++)
+        area *= (uint64_t)kernel->ints[i]; /* read and bounded by infer */
+    return area;
+}
+
 uint64_t kin_fast_depth(const kin_graph *graph, const kin_node *node)
 {
     const kin_fused *fused = kin_node_fused(node);
     if (fused != NULL) return fused->depth;
-    if (!kin_match_op(node, "MatMul") || node->inputs[0] == KIN_VALUE_NONE) return 0;
+    if (node->input_count < 2 || node->inputs[1] == KIN_VALUE_NONE) return kernel_area(node) - 1;
     const kin_shape *a = &graph->values[node->inputs[0]].tensor.shape;
-    return a->rank == 0 ? 0 : (uint64_t)a->dims[a->rank - 1];
+    const kin_shape *b = &graph->values[node->inputs[1]].tensor.shape;
+    if (kin_match_op(node, "Conv")) return (uint64_t)kin_shape_product(b, 1, b->rank);
+    if (kin_match_op(node, "ConvTranspose")) return kernel_area(node) * (uint64_t)a->dims[1];
+    if (kin_match_op(node, "MatMul") || kin_match_op(node, "Gemm"))
+        return a->rank == 0 ? 0 : (uint64_t)a->dims[a->rank - 1];
+    return kernel_area(node) - 1;
 }
 
 size_t kin_fast_weight_bytes(const kin_node *node)

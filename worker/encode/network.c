@@ -15,6 +15,10 @@
 /* Activations and scratch of one network: what a rank may hold besides its pictures. */
 #define ARENA_BYTES_MAX ((size_t)8 << 30)
 
+/* Multiplications and additions of pairs for one run: ten times the largest network that we know,
+ * and less than the silence after which a rank is taken for dead. */
+#define WORK_MAX 1e12
+
 /* What clones share. */
 typedef struct shared {
     kin_graph *graph;
@@ -134,6 +138,22 @@ static void prepare(shared *made, bool reference)
     free(wanted);
 }
 
+static kin_status check_work(const kin_graph *graph, kin_error *error)
+{
+    double work = 0;
+    for (uint32_t n = 0; n < graph->node_count; n++) {
+        const kin_node *node = &graph->nodes[n];
+        if (node->removed || node->output_count == 0 || node->outputs[0] == KIN_VALUE_NONE)
+            continue;
+        const kin_tensor *output = &graph->values[node->outputs[0]].tensor;
+        work += (double)kin_tensor_count(output) * (double)kin_fast_depth(graph, node);
+    }
+    if (work <= WORK_MAX) return KIN_OK;
+    return kin_fail(error, KIN_LIMIT,
+                    "the network multiplies and adds %.3g times in one run; the limit is %.3g",
+                    work, WORK_MAX);
+}
+
 /* --- Steps ----------------------------------------------------------------------------------- */
 
 static void make_tensors(kin_network *network)
@@ -227,7 +247,8 @@ static kin_status make_ready(kin_network *network, const kin_network_options *op
         remove_dead(s->graph);
     }
     prepare(s, reference);
-    status = make_steps(network, true, error);
+    status = check_work(s->graph, error);
+    if (status == KIN_OK) status = make_steps(network, true, error);
     free_steps(network);
     if (status != KIN_OK) return status;
     kin_memory_plan_make(&s->plan, s->graph);
