@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/base/memory.h"
+#include "worker/encode/fast_ops.h"
 
 #define ALIGNMENT 64
 
@@ -71,6 +72,9 @@ static bool is_foldable(const kin_graph *graph, const kin_node *node)
     return true;
 }
 
+/* Multiplications and additions for all that is folded from one node: a second or so. */
+#define FOLDED_WORK_MAX 1e10
+
 static kin_status fold(kin_graph *graph, kin_node *node, kin_op_call *call, size_t *folded,
                        kin_error *error)
 {
@@ -80,6 +84,11 @@ static kin_status fold(kin_graph *graph, kin_node *node, kin_op_call *call, size
     if (*folded > KIN_FOLDED_BYTES_MAX)
         return kin_fail(error, KIN_LIMIT, "constants of more than %zu MB come of the model's own",
                         KIN_FOLDED_BYTES_MAX >> 20);
+    if (call->output_count > 0 && call->outputs[0] != NULL &&
+        (double)kin_tensor_count(call->outputs[0]) * (double)kin_fast_depth(graph, node) >
+            FOLDED_WORK_MAX)
+        return kin_fail(error, KIN_LIMIT,
+                        "too much is to be computed of the model's own constants");
     for (uint32_t i = 0; i < call->output_count; i++)
         if (call->outputs[i] != NULL)
             call->outputs[i]->data = kin_calloc(kin_tensor_bytes(call->outputs[i]) + 1, 1);

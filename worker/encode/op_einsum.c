@@ -11,7 +11,7 @@
 #define ELLIPSIS LETTERS /* labels from here on: dimensions of the ellipsis, its last one last */
 #define LABELS_MAX (LETTERS + KIN_TENSOR_RANK_MAX)
 /* Products and sums of the largest matrices that are within the limit of a tensor: 2^15 cubed. */
-#define WORK_MAX ((int64_t)1 << 45)
+#define WORK_MAX ((int64_t)1 << 34)
 
 typedef struct term {
     uint32_t rank; /* without the ellipsis */
@@ -192,7 +192,7 @@ static kin_status make_plan(einsum_plan *plan, const kin_op_call *call, kin_erro
         if (plan->label_dims[label] >= 0 && !used[label]) add_loop(plan, call, label, used);
     for (uint32_t l = 0; l < plan->loop_count; l++) {
         if (plan->dims[l] > 0 && work > WORK_MAX / plan->dims[l])
-            return kin_fail(error, KIN_LIMIT, "its equation takes more than 2^45 products");
+            return kin_fail(error, KIN_LIMIT, "its equation takes more than 2^34 products");
         work *= plan->dims[l] == 0 ? 1 : plan->dims[l];
     }
     return KIN_OK;
