@@ -10,7 +10,7 @@
 #define LETTERS 52
 #define ELLIPSIS LETTERS /* labels from here on: dimensions of the ellipsis, its last one last */
 #define LABELS_MAX (LETTERS + KIN_TENSOR_RANK_MAX)
-/* Products and sums of the largest matrices that are within the limit of a tensor: 2^15 cubed. */
+/* Plain loops do a hundred million products a second: minutes, not days. */
 #define WORK_MAX ((int64_t)1 << 34)
 
 typedef struct term {
