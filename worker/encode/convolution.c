@@ -10,6 +10,8 @@
 
 /* Outputs of a channel from which on a group of one input channel is a product worth its panels. */
 #define DEPTHWISE_MULTIPLIER_MAX 8
+/* Lines of fewer outputs than a tile has rows leave it half empty; gathered patches fill it. */
+#define NARROW_WIDTH 9
 #define WINOGRAD_CHANNELS_MIN 16
 /* Pictures so small that tiles of 4x4 are few and their 36 matrices are read for little: tiles of
  * 2x2 have 16. */
@@ -70,7 +72,9 @@ static const kin_method *choose_method(const kin_convolution *convolution)
     size_t width = kin_convolution_extent(convolution->out_width, spec->stride_w, spec->kernel_w,
                                           spec->dilation_w);
     size_t limit = BLOCK_BYTES_MAX / sizeof(float) / spec->channels_in;
-    if (lines > limit || width > limit || lines * width > limit) return &kin_method_patches;
+    if (convolution->out_width < NARROW_WIDTH || lines > limit || width > limit ||
+        lines * width > limit)
+        return &kin_method_patches;
     return &kin_method_direct;
 }
 

@@ -201,6 +201,9 @@ const kin_method kin_method_direct = {"direct", prepare_direct, run_direct};
 
 /* --- Patches gathered ------------------------------------------------------------------------ */
 
+/* Fewer would have the weights read too often; a picture of 7x7 or 8x8 is one chunk. */
+#define PATCHES_MIN 64
+
 /* All taps of all channels, a tap behind the other. */
 static size_t patch_floats(const kin_convolution *convolution)
 {
@@ -213,7 +216,7 @@ static void prepare_patches(kin_convolution *convolution)
     size_t pixels = convolution->out_height * convolution->out_width;
     size_t row_bytes = patch_floats(convolution) * sizeof(float);
     size_t chunk = KIN_CONVOLUTION_CHUNK_BYTES / row_bytes;
-    if (chunk < convolution->kernels->tile_rows) chunk = convolution->kernels->tile_rows;
+    if (chunk < PATCHES_MIN) chunk = PATCHES_MIN;
     kin_convolution_pack(convolution);
     convolution->chunk = equal_chunk(pixels, chunk);
     convolution->scratch_bytes = segments_bytes(convolution) + convolution->chunk * row_bytes;
@@ -258,7 +261,7 @@ static void run_patches(const kin_convolution *convolution, const kin_convolutio
                                .lines = 1,
                                .rows = rows,
                                .a_stride = row,
-                               .segments = segments,
+                               .segments = spec->groups > 1 ? segments : NULL,
                                .segment_count = taps,
                                .segment_length = convolution->group_in};
         run_groups(convolution, call, &product, &block, first);

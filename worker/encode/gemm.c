@@ -15,6 +15,8 @@
 #define CHUNK_ROWS_MIN 48
 /* Panels that stay in the cache while all rows pass: then c is written from end to end. */
 #define PANELS_SMALL_BYTES ((size_t)128 << 10)
+/* Below this depth a product waits for c rather than for sums: c is fetched ahead. */
+#define SHALLOW 32
 /* Rows this many floats apart share their sets of a first-level cache, which has this many ways. */
 #define SET_STRIDE 1024
 #define SET_WAYS 8
@@ -82,6 +84,14 @@ static void set_panel(const kin_kernels *kernels, const kin_product *product, ki
     if (product->bias != NULL) tile->bias = product->bias + first;
 }
 
+/* Calls for the lines of c that a tile will write. */
+static void fetch_rows(const kin_tile *tile, size_t rows)
+{
+    for (size_t row = 0; row < rows; row++)
+        for (size_t j = 0; j < tile->columns; j += KIN_ALIGNMENT / sizeof(float))
+            __builtin_prefetch(tile->c + row * tile->c_stride + j, 1);
+}
+
 /* Rows [row, row + rows) of a line against one panel. */
 static void run_tile(const kin_kernels *kernels, const kin_product *product, kin_tile *tile,
                      size_t line, size_t row, size_t rows, size_t first)
@@ -91,6 +101,7 @@ static void run_tile(const kin_kernels *kernels, const kin_product *product, kin
     tile->c = product->c + line * product->c_line + row * product->c_stride + first;
     if (product->sum != NULL)
         tile->sum = product->sum + line * product->sum_line + row * product->sum_stride + first;
+    if (product->depth < SHALLOW) fetch_rows(tile, rows);
     kernels->tiles[vectors - 1][rows - 1](tile);
 }
 
