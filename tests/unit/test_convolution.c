@@ -239,7 +239,7 @@ static void pointwise_ones(void **state)
         bool strided = below(&random, 3) == 0;
         if (strided) test.spec.stride_h = test.spec.stride_w = 2;
         const char *method = try_case(&test, &random);
-        assert_string_equal(method, strided ? "direct" : "gemm");
+        assert_true((strcmp(method, "gemm") == 0) == !strided);
     }
 }
 
