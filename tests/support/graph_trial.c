@@ -123,6 +123,22 @@ void graph_trial_node(graph_trial *trial, const char *op, const char *inputs, co
         add_attribute(&graph->nodes[n], word);
 }
 
+void graph_trial_nodes(graph_trial *trial, const char *text)
+{
+    char *copy = kin_strdup(text), *rest = NULL;
+    for (char *node = strtok_r(copy, ";", &rest); node != NULL; node = strtok_r(NULL, ";", &rest)) {
+        char *outputs = strchr(node, '>'), *attributes = strchr(node, '|');
+        char *op = node + strspn(node, " "), *inputs = op + strcspn(op, " ");
+        assert_true(outputs != NULL && inputs < outputs);
+        *inputs++ = 0;
+        if (outputs < inputs) outputs = inputs; /* it has none */
+        *outputs++ = 0;
+        if (attributes != NULL) *attributes++ = 0;
+        graph_trial_node(trial, op, inputs, outputs, attributes);
+    }
+    free(copy);
+}
+
 kin_graph *graph_trial_make(graph_maker *make)
 {
     graph_trial trial = {.graph = kin_graph_new(), .random = {.state = 7}};

@@ -33,6 +33,9 @@ void graph_trial_ints(graph_trial *trial, const char *name, const char *numbers)
 void graph_trial_node(graph_trial *trial, const char *op, const char *inputs, const char *outputs,
                       const char *attributes);
 
+/* Nodes on one line: "Sigmoid x > a; Mul x a > y; ReduceMean y > z | axes=-1". */
+void graph_trial_nodes(graph_trial *trial, const char *text);
+
 kin_graph *graph_trial_make(graph_maker *make);
 /* Opens it, or fails the test with the sentence. */
 kin_network *graph_trial_open(graph_maker *make, const kin_network_options *options);
