@@ -15,7 +15,7 @@ import tempfile
 import numpy as np
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
-from onnx_case import make_case, run_cases
+from onnx_case import engines, make_case, run_cases
 from tap import LONG, ROOT, finish, ok
 
 GOLDEN = os.path.join(ROOT, "tests/golden/networks")
@@ -82,7 +82,7 @@ def main():
     names = sorted(os.listdir(GOLDEN))
     ok(len(names) == SMALL, f"there are {SMALL} small networks", f"{len(names)} are there")
     for name in names:
-        for engine in ("plain", "reference", "fast"):
+        for engine in engines():
             check(name, os.path.join(GOLDEN, name), engine)
     if LONG:
         listed = subprocess.run([EXPORT, "--list"], capture_output=True, text=True, check=False)

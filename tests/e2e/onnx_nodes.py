@@ -2,7 +2,7 @@
 """ONNX's own tests of operators (Debian's libonnx-testdata), in every engine of ours.
 
 Each test passes at ONNX's tolerances or is listed in onnx_nodes.tsv: its name, the engines (`all`,
-or `network` for reference and fast), `refused` (the engine says that it does not take the model) or
+or `network` for all but plain), `refused` (the engine says that it does not take the model) or
 `differs`, and why. A listed test that passes, or comes out otherwise than listed, fails; so does
 one that is neither passed nor listed.
 
@@ -13,12 +13,11 @@ import os
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
-from onnx_case import run_cases
+from onnx_case import engines, run_cases
 from tap import ROOT, finish, ok
 
 DATA = "/usr/share/libonnx-testdata/data"
 TABLE = os.path.join(ROOT, "tests/e2e/onnx_nodes.tsv")
-ENGINES = ("plain", "reference", "fast")
 # As many as Debian 12 has (ONNX 1.12): fewer would be a package that lost some.
 FOLDERS = {"node": 932, "pytorch-converted": 82, "pytorch-operator": 35, "simple": 23}
 # The folders of single operators; `simple` has whole graphs, most of them of strings.
@@ -68,12 +67,11 @@ def main():
         finish()
     if sys.argv[1:2] == ["--list"]:
         for folder in FOLDERS:
-            for name, (word, sentence) in sorted(run((sys.argv[2:] or ENGINES)[0],
-                                                     folder).items()):
+            for name, (word, sentence) in sorted(run((sys.argv[2:] or ["fast"])[0], folder).items()):
                 if WORDS[word] != "passed":
                     print(f"{name}\t{WORDS[word]}\t{sentence}")
         return
-    for engine in ENGINES:
+    for engine in engines():
         listed = read_table(engine)
         results = {folder: run(engine, folder) for folder in FOLDERS}
         passed = {folder: check(engine, folder, results[folder], listed) for folder in FOLDERS}

@@ -43,10 +43,19 @@ def make_case(folder, model, sets, taps=None):
             file.write("\n".join(taps) + "\n")
 
 
+def engines():
+    """Those of the tool, and the fast one with every set of kernels that this machine can run."""
+    with open("/proc/cpuinfo", encoding="utf-8") as file:
+        levels = ["scalar"] + (["avx2"] if " avx2 " in file.read() else [])
+    return ["plain", "reference", "fast"] + [f"fast:{level}" for level in levels]
+
+
 def run_cases(folders, engine, *options):
     """{folder: (word, what the tool says of it)}, see tests/tools/README.md."""
+    engine, _, level = engine.partition(":")
+    environment = dict(os.environ, **({"KINDRED_CPU": level} if level else {}))
     done = subprocess.run([TOOL, "--engine", engine, *options, *folders], capture_output=True,
-                          text=True, errors="replace", check=False)
+                          text=True, errors="replace", check=False, env=environment)
     results = {}
     for line in done.stdout.splitlines():
         match = re.match(r"(ok|ok-constant|refused|fail|crash) (\S+?)(?:: (.*))?$", line)
