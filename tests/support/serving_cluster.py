@@ -57,8 +57,9 @@ class Work:
 
 class Cluster:
     def __init__(self, work, index, workers=2, threads=1, replicas=2, environment=None,
-                 patience_ms=2000):
+                 patience_ms=2000, options=()):
         self.index, self.threads = index, threads
+        self.worker_options = options
         self.folder = tempfile.mkdtemp(dir=work.folder)
         self.environment = dict(os.environ, **(environment or {}))
         self.log = open(os.path.join(self.folder, "log"), "w+b")
@@ -77,7 +78,8 @@ class Cluster:
 
     def add_worker(self):
         self.workers.append(self.start("kindred-worker", "--connect", self.worker_side,
-                                       "--threads", str(self.threads), self.index))
+                                       "--threads", str(self.threads), *self.worker_options,
+                                       self.index))
 
     def client(self, seconds=20.0):
         return Client(self.client_side, seconds=seconds)
