@@ -81,10 +81,10 @@ static bool part_is_done(const kin_build_state *build, uint64_t chunk)
     kin_part_file file;
     if (kin_part_file_open(&file, &build->building, chunk, NULL) != KIN_OK) return false;
     const kin_part_head *head = &file.part.head;
-    bool sampled = build->sampled[chunk] != 0;
-    bool done = head->kind == (sampled ? KIN_PART_VECTORS : KIN_PART_CODES) &&
+    bool vectors = kin_build_keeps_vectors(build, chunk);
+    bool done = head->kind == (vectors ? KIN_PART_VECTORS : KIN_PART_CODES) &&
                 head->width ==
-                    (sampled ? kin_features_dimensions(build->features) : build->options->bits) &&
+                    (vectors ? kin_features_dimensions(build->features) : build->options->bits) &&
                 kin_container_check_all(&file.part.container, file.path, NULL) == KIN_OK;
     kin_part_file_close(&file);
     return done;
@@ -143,10 +143,10 @@ static void make_parts(kin_build_state *build, bool sampled)
     kin_comm_work_begin(build->comm, items, count);
     uint64_t chunk;
     kin_error error;
-    while (kin_comm_work_next(build->comm, &chunk))
-        check(build,
-              kin_chunk_worker_run(build->worker, chunk, sampled ? NULL : build->encoder, &error),
-              &error);
+    while (kin_comm_work_next(build->comm, &chunk)) {
+        const kin_encoder *encoder = kin_build_keeps_vectors(build, chunk) ? NULL : build->encoder;
+        check(build, kin_chunk_worker_run(build->worker, chunk, encoder, &error), &error);
+    }
     kin_comm_barrier(build->comm);
     kin_comm_watch(build->comm, NULL, NULL);
     free(items);

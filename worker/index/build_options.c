@@ -24,6 +24,7 @@ const char kin_build_help[] =
     "      --bits N         bits of a code: 64 (default), 128 or 256\n"
     "      --features NAME  what pictures are compared by: builtin (default)\n"
     "      --model FILE.onnx[:TENSOR[,TENSOR]]  or by a network; several are joined\n"
+    "      --keep-features  keep the numbers that pictures are compared by (.npy)\n"
     "      --hasher NAME    itq (learned from the pictures; default) or lsh (random planes)\n"
     "      --sample N       pictures that the hasher learns from (32768)\n"
     "      --seed N         of its random numbers (1)\n"
@@ -79,6 +80,7 @@ kin_status kin_build_options_parse(kin_build_options *options, int argc, char **
         {"bits", 0, KIN_OPTION_NUMBER, &n.bits, KIN_CODE_BITS_MIN, KIN_CODE_BITS_MAX, NULL},
         {"features", 0, KIN_OPTION_TEXT, &options->features, 0, 0, NULL},
         {"model", 0, KIN_OPTION_LIST, &options->models, 0, 0, NULL},
+        {"keep-features", 0, KIN_OPTION_FLAG, &options->keep_features, 0, 0, NULL},
         {"hasher", 0, KIN_OPTION_TEXT, &options->hasher, 0, 0, "itq|lsh"},
         {"sample", 0, KIN_OPTION_NUMBER, &n.sample, 1, KIN_SAMPLE_PICTURES_MAX, NULL},
         {"seed", 0, KIN_OPTION_NUMBER, &n.seed, 0, INT64_MAX, NULL},
@@ -106,11 +108,11 @@ kin_digest kin_build_options_digest(const kin_build_options *options, const char
 {
     kin_buffer text = {0};
     char *folder = getcwd(NULL, 0);
-    kin_buffer_printf(&text, "%u %s %s %s %u %u %llu %llu %d %d\n", options->bits, features,
+    kin_buffer_printf(&text, "%u %s %s %s %u %u %llu %llu %d %d %d\n", options->bits, features,
                       options->hasher, kin_decoder_name(), options->shards, options->thumbnail_side,
                       (unsigned long long)options->sample_pictures,
                       (unsigned long long)options->seed, options->follow_links,
-                      options->null_separated);
+                      options->null_separated, options->keep_features);
     const char *paths[] = {folder != NULL ? folder : "",
                            options->list_path != NULL ? options->list_path : ""};
     for (int i = 0; i < 2 + options->source_count; i++) {

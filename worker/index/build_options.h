@@ -19,7 +19,7 @@ typedef struct kin_build_options {
     uint32_t thumbnail_side;
     uint64_t sample_pictures, seed;
     uint32_t keep; /* generations to keep; 0: all */
-    bool restart, no_sandbox, follow_links, null_separated;
+    bool restart, no_sandbox, follow_links, null_separated, keep_features;
     const char *list_path; /* NULL for none */
     char **sources;
     int source_count;

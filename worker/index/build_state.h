@@ -34,4 +34,11 @@ static inline bool kin_build_owns_chunk(const kin_build_state *build, uint64_t c
     return chunk % (uint64_t)kin_comm_ranks(build->comm) == (uint64_t)kin_comm_rank(build->comm);
 }
 
+/* Whether a chunk's part holds vectors: where the hasher is learned from it, and everywhere where
+ * they are kept. Its codes are then made when parts are collected. */
+static inline bool kin_build_keeps_vectors(const kin_build_state *build, uint64_t chunk)
+{
+    return build->sampled[chunk] != 0 || build->options->keep_features;
+}
+
 #endif

@@ -15,7 +15,7 @@ typedef struct kin_collected {
     uint64_t *pairs;          /* [kin_health_pairs] */
 } kin_collected;
 
-/* All ranks together. Codes of the sample are computed here from its vectors. Ends the job where
+/* All ranks together. Codes of parts that hold vectors are computed here. Ends the job where
  * a part cannot be read. */
 void kin_collect(kin_build_state *build, kin_collected *collected);
 void kin_collected_fini(kin_collected *collected);

@@ -6,6 +6,7 @@
 
 #include "common/base/check.h"
 #include "common/base/memory.h"
+#include "worker/index/feature_writer.h"
 #include "worker/index/shard_source.h"
 #include "worker/shard/shard_writer.h"
 
@@ -154,7 +155,7 @@ static void run_round(kin_build_state *build, const kin_rows *rows, wave *w, uin
     w->received += (uint64_t)in_at / row_bytes;
 }
 
-/* Sorts what came and writes the file. */
+/* Sorts what came and writes the files. */
 static void write_shard(kin_build_state *build, kin_rows *rows, uint32_t number,
                         const kin_split *split, const char *folder, kin_exchange_shard *facts)
 {
@@ -183,8 +184,11 @@ static void write_shard(kin_build_state *build, kin_rows *rows, uint32_t number,
     kin_exchange_file_name(number, name);
     char *path = kin_path_join(folder, name);
     kin_error error;
-    if (kin_shard_write(path, &shard, &facts->file, &error) != KIN_OK)
-        kin_comm_fail(build->comm, &error);
+    kin_status status = kin_shard_write(path, &shard, &facts->file, &error);
+    if (status == KIN_OK && build->options->keep_features)
+        status = kin_feature_writer_run(source, folder, number, shard.count,
+                                        kin_features_dimensions(build->features), &error);
+    if (status != KIN_OK) kin_comm_fail(build->comm, &error);
     free(path);
     kin_shard_source_destroy(&source);
     free(words);

@@ -19,8 +19,9 @@ typedef struct kin_exchange_shard {
     kin_shard_written file;
 } kin_exchange_shard;
 
-/* Shard s goes to rank s % ranks, which writes it into `folder`; one shard a rank at a time.
- * shards [split_count] receives the facts of all shards on every rank. */
+/* Shard s goes to rank s % ranks, which writes it into `folder`, and its vectors where they are to
+ * be kept; one shard a rank at a time. shards [split_count] receives the facts of all shards on
+ * every rank. */
 void kin_exchange_write(kin_build_state *build, const kin_rows *rows, const kin_split *splits,
                         uint32_t split_count, const char *folder, kin_exchange_shard *shards);
 

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "common/base/check.h"
 #include "common/base/memory.h"
 #include "worker/index/part_file.h"
 
@@ -54,10 +55,10 @@ kin_status kin_shard_source_key(void *user, uint64_t row, const char **key, uint
     return KIN_OK;
 }
 
-kin_status kin_shard_source_thumbnail(void *user, uint64_t row, const uint8_t **data,
-                                      uint32_t *bytes, kin_error *error)
+/* The part that a row is in, mapped now, and what it says of the row. */
+static kin_status find_row(kin_shard_source *source, uint64_t row, const kin_part_file **file,
+                           kin_part_row *part, kin_error *error)
 {
-    kin_shard_source *source = user;
     const kin_building *building = &source->build->building;
     uint64_t id = source->ids[row], chunk = id / building->chunk_pictures;
     slot *s = &source->slots[chunk % source->slot_count];
@@ -67,11 +68,33 @@ kin_status kin_shard_source_thumbnail(void *user, uint64_t row, const uint8_t **
         if (status != KIN_OK) return status;
         s->chunk = chunk;
     }
-    kin_part_row part =
-        kin_part_get(&s->file.part, (uint32_t)(id - kin_building_chunk_first(building, chunk)));
+    *file = &s->file;
+    *part = kin_part_get(&s->file.part, (uint32_t)(id - kin_building_chunk_first(building, chunk)));
+    return KIN_OK;
+}
+
+kin_status kin_shard_source_thumbnail(void *user, uint64_t row, const uint8_t **data,
+                                      uint32_t *bytes, kin_error *error)
+{
+    const kin_part_file *file;
+    kin_part_row part;
+    kin_status status = find_row(user, row, &file, &part, error);
+    if (status != KIN_OK) return status;
     *data = part.thumbnail;
     *bytes = part.thumbnail_bytes;
-    return kin_part_check_thumbnail(&s->file.part, &part, s->file.path, error);
+    return kin_part_check_thumbnail(&file->part, &part, file->path, error);
+}
+
+kin_status kin_shard_source_vector(kin_shard_source *source, uint64_t row, const uint8_t **vector,
+                                   kin_error *error)
+{
+    const kin_part_file *file;
+    kin_part_row part;
+    kin_status status = find_row(source, row, &file, &part, error);
+    if (status != KIN_OK) return status;
+    KIN_CHECK(file->part.head.kind == KIN_PART_VECTORS);
+    *vector = file->part.values + (size_t)part.value * file->part.head.width * sizeof(float);
+    return KIN_OK;
 }
 
 void kin_shard_source_tick(void *user)

@@ -1,5 +1,5 @@
-/* Where the keys and thumbnails of a shard's rows come from: the list, and the parts, of which a
- * bounded number is mapped at a time. */
+/* Where the keys, thumbnails and vectors of a shard's rows come from: the list, and the parts, of
+ * which a bounded number is mapped at a time. */
 #ifndef WORKER_INDEX_SHARD_SOURCE_H
 #define WORKER_INDEX_SHARD_SOURCE_H
 
@@ -19,5 +19,10 @@ kin_status kin_shard_source_key(void *user, uint64_t row, const char **key, uint
 kin_status kin_shard_source_thumbnail(void *user, uint64_t row, const uint8_t **data,
                                       uint32_t *bytes, kin_error *error);
 void kin_shard_source_tick(void *user);
+
+/* The vector of a row, as it lies in its part: little-endian floats; borrowed until the next call.
+ * All parts must hold vectors (kin_build_keeps_vectors). */
+KIN_MUST_USE kin_status kin_shard_source_vector(kin_shard_source *source, uint64_t row,
+                                                const uint8_t **vector, kin_error *error);
 
 #endif

@@ -13,6 +13,7 @@
 #include "proto/generation.h"
 #include "proto/network_file.h"
 #include "worker/verify/verify_codes.h"
+#include "worker/verify/verify_features.h"
 
 /* An encoder of 256 planes of 8,192 floats is 8 MiB. */
 #define ENCODER_BYTES_MAX (64u << 20)
@@ -188,6 +189,7 @@ kin_status kin_verify_index(const char *index_path, uint32_t searches, kin_verif
         if (verify_shard(&of, s, &found) != KIN_OK) of.whole = false;
         kin_verify_note(report, of.manifest.shards[s].file, &found);
     }
+    kin_verify_features(of.folder, &of.manifest, of.shards, report);
     verify_sums(&of, searches, report);
     for (uint32_t s = 0; s < of.manifest.shard_count; s++)
         kin_shard_reader_close(&of.shards[s]);
