@@ -5,6 +5,7 @@
 
 #include "common/base/check.h"
 #include "common/base/memory.h"
+#include "common/base/random.h"
 
 /* LAPACK's own (Fortran) entry points: OpenBLAS has them, but not the C layer, LAPACKE. The hidden
  * arguments of character lengths come last and are one each. */
@@ -13,6 +14,10 @@ void dsyevr_(const char *jobz, const char *range, const char *uplo, const int *n
              const double *abstol, int *m, double *w, double *z, const int *ldz, int *isuppz,
              double *work, const int *lwork, int *iwork, const int *liwork, int *info,
              size_t jobz_bytes, size_t range_bytes, size_t uplo_bytes);
+void dgeqrf_(const int *m, const int *n, double *a, const int *lda, double *tau, double *work,
+             const int *lwork, int *info);
+void dorgqr_(const int *m, const int *n, const int *k, double *a, const int *lda, const double *tau,
+             double *work, const int *lwork, int *info);
 void dgesdd_(const char *jobz, const int *m, const int *n, double *a, const int *lda, double *s,
              double *u, const int *ldu, double *vt, const int *ldvt, double *work, const int *lwork,
              int *iwork, int *info, size_t jobz_bytes);
@@ -52,14 +57,22 @@ void kin_blas_multiply_floats(size_t rows, size_t columns, size_t depth, const f
 /* Sizes that dsyevr asks for: 26 n and 10 n at least; more of the first lets it block. */
 #define EIGEN_WORK_ROWS 64
 
+/* Directions beside those that are wanted: they catch what the last ones would mix with. */
+#define SPARE_DIRECTIONS 16
+#define SUBSPACE_ITERATIONS 20
+#define DIRECT_ROWS_MAX 2048
+
 size_t kin_blas_eigenvectors_numbers(size_t n, size_t count)
 {
+    size_t block = count + SPARE_DIRECTIONS;
+    if (n > DIRECT_ROWS_MAX) return n * n + (2 * block + EIGEN_WORK_ROWS) * n + 4 * block * block;
     return n * n + (EIGEN_WORK_ROWS + 1 + count + 5 + 1) * n;
 }
 
-bool kin_blas_eigenvectors(size_t n, size_t count, double *matrix, double *values, double *vectors)
+/* By dsyevr. */
+static bool eigenvectors_directly(size_t n, size_t count, double *matrix, double *values,
+                                  double *vectors)
 {
-    KIN_CHECK(count >= 1 && count <= n);
     int order = (int)n, first = (int)(n - count) + 1, work_count = EIGEN_WORK_ROWS * order;
     int integer_count = 10 * order, found = 0, info = 0;
     double *work = kin_malloc((size_t)work_count * sizeof *work);
@@ -83,6 +96,79 @@ bool kin_blas_eigenvectors(size_t n, size_t count, double *matrix, double *value
     free(integers);
     free(support);
     return converged;
+}
+
+static void no_tick(void *user)
+{
+    (void)user;
+}
+
+/* rows [count][n] become orthonormal, spanning what they spanned. */
+static bool orthonormalize(size_t count, size_t n, double *rows)
+{
+    int order = (int)n, columns = (int)count, work_count = EIGEN_WORK_ROWS * columns, info = 0;
+    double *tau = kin_malloc(count * sizeof *tau);
+    double *work = kin_malloc((size_t)work_count * sizeof *work);
+    dgeqrf_(&order, &columns, rows, &order, tau, work, &work_count, &info);
+    if (info == 0) dorgqr_(&order, &columns, &columns, rows, &order, tau, work, &work_count, &info);
+    free(tau);
+    free(work);
+    return info == 0;
+}
+
+/* The eigenvectors within the space of basis [block][n], orthonormal; image is basis times matrix.
+ */
+static bool within_space(size_t n, size_t block, size_t count, const double *basis,
+                         const double *image, double *values, double *vectors)
+{
+    double *small = kin_malloc(block * block * sizeof *small);
+    double *own = kin_malloc(count * block * sizeof *own);
+    cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)block, (int)block, (int)n, 1, basis,
+                (int)n, image, (int)n, 0, small, (int)block);
+    bool converged = eigenvectors_directly(block, count, small, values, own);
+    if (converged) kin_blas_multiply(count, n, block, own, basis, vectors);
+    free(small);
+    free(own);
+    return converged;
+}
+
+static bool eigenvectors_by_iteration(size_t n, size_t count, double *matrix, double *values,
+                                      double *vectors, void (*tick)(void *user), void *user)
+{
+    size_t block = count + SPARE_DIRECTIONS;
+    kin_random random = {.state = 1};
+    double *basis = kin_malloc(block * n * sizeof *basis);
+    double *image = kin_malloc(block * n * sizeof *image);
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j < i; j++)
+            matrix[i * n + j] = matrix[j * n + i];
+    for (size_t i = 0; i < block * n; i++)
+        basis[i] = kin_random_gaussian(&random);
+    bool good = orthonormalize(block, n, basis);
+    for (int i = 0; i < SUBSPACE_ITERATIONS && good; i++) {
+        kin_blas_multiply(block, n, n, basis, matrix, image);
+        double *swap = basis;
+        basis = image;
+        image = swap;
+        good = orthonormalize(block, n, basis);
+        tick(user);
+    }
+    if (good) {
+        kin_blas_multiply(block, n, n, basis, matrix, image);
+        good = within_space(n, block, count, basis, image, values, vectors);
+    }
+    free(basis);
+    free(image);
+    return good;
+}
+
+bool kin_blas_eigenvectors(size_t n, size_t count, double *matrix, double *values, double *vectors,
+                           void (*tick)(void *user), void *user)
+{
+    KIN_CHECK(count >= 1 && count <= n);
+    if (n <= DIRECT_ROWS_MAX) return eigenvectors_directly(n, count, matrix, values, vectors);
+    return eigenvectors_by_iteration(n, count, matrix, values, vectors,
+                                     tick == NULL ? no_tick : tick, user);
 }
 
 bool kin_blas_nearest_rotation(size_t n, double *matrix, double *rotation)

@@ -30,11 +30,14 @@ void kin_blas_multiply(size_t rows, size_t columns, size_t depth, const double *
 void kin_blas_multiply_floats(size_t rows, size_t columns, size_t depth, const float *a,
                               const float *b, float *c);
 
-/* The count largest eigenvalues of a symmetric matrix [n][n], largest first, and their eigenvectors
- * vectors [count][n]: orthonormal, whatever the rank of the matrix. Reads the upper triangle and
- * destroys the matrix. False where LAPACK does not converge. Method: dsyevr (Dhillon and Parlett,
- * LAA 2004). */
-bool kin_blas_eigenvectors(size_t n, size_t count, double *matrix, double *values, double *vectors);
+/* The count largest eigenvalues of a symmetric matrix [n][n] without negative ones, largest first,
+ * and their eigenvectors vectors [count][n]: orthonormal, whatever the rank of the matrix. Reads
+ * the upper triangle and destroys the matrix. False where LAPACK does not converge. tick (NULL:
+ * none) is called now and then. Method: dsyevr (Dhillon and Parlett, LAA 2004); for more than 2,048
+ * rows, where that takes minutes, subspace iteration with a fixed start (Halko et al., SIAM Review
+ * 2011), whose vectors span the same space as far as the eigenvalues of the matrix are apart. */
+bool kin_blas_eigenvectors(size_t n, size_t count, double *matrix, double *values, double *vectors,
+                           void (*tick)(void *user), void *user);
 
 /* Doubles that takes in all: the matrix, and what is allocated. */
 size_t kin_blas_eigenvectors_numbers(size_t n, size_t count);

@@ -51,6 +51,12 @@ static void fix_signs(double *vectors, size_t count, size_t dimensions)
     }
 }
 
+static void tick_covariance_end(void *user)
+{
+    const kin_train_context *context = user;
+    context->tick(context->user, COVARIANCE_END);
+}
+
 /* The principal directions [bits][dimensions] of the sample, the same on every rank. */
 static kin_status learn_directions(const kin_train_context *context,
                                    const kin_train_options *options, const kin_train_slice *slices,
@@ -65,7 +71,8 @@ static kin_status learn_directions(const kin_train_context *context,
     double *message = kin_calloc(size + 1, sizeof *message);
     if (status == KIN_OK && root) {
         double *values = kin_malloc(bits * sizeof *values);
-        message[size] = kin_blas_eigenvectors(dimensions, bits, covariance, values, message);
+        message[size] = kin_blas_eigenvectors(dimensions, bits, covariance, values, message,
+                                              tick_covariance_end, (void *)context);
         fix_signs(message, bits, dimensions);
         free(values);
     }
