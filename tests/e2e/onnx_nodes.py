@@ -66,8 +66,9 @@ def main():
         ok(False, "ONNX's tests are there", f"no {DATA}; run deploy/setup tests")
         finish()
     if sys.argv[1:2] == ["--list"]:
+        engine = (sys.argv[2:] or ["fast"])[0]
         for folder in FOLDERS:
-            for name, (word, sentence) in sorted(run((sys.argv[2:] or ["fast"])[0], folder).items()):
+            for name, (word, sentence) in sorted(run(engine, folder).items()):
                 if WORDS[word] != "passed":
                     print(f"{name}\t{WORDS[word]}\t{sentence}")
         return

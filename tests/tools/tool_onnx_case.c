@@ -100,11 +100,10 @@ static bool compare_relative(trial *tried, const kin_tensor *made, const kin_ten
     double difference = 0, largest = 0;
     for (int64_t i = 0; i < kin_tensor_count(expected); i++) {
         double a = kin_tensor_get(made, i), b = kin_tensor_get(expected, i);
-        if (!isfinite(a) || !isfinite(b)) return false;
-        difference = fmax(difference, fabs(a - b));
-        largest = fmax(largest, fabs(b));
+        difference = isfinite(a) && isfinite(b) ? fmax(difference, fabs(a - b)) : INFINITY;
+        if (isfinite(b)) largest = fmax(largest, fabs(b));
     }
-    double relative = difference == 0 ? 0 : difference / largest;
+    double relative = difference > 0 ? difference / largest : 0;
     tried->worst = fmax(tried->worst, relative);
     return relative <= tried->options->relative;
 }
