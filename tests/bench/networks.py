@@ -136,15 +136,18 @@ def fetch(name, cache):
                           check=False, stdout=subprocess.PIPE, text=True)
     if done.returncode == 0:
         return done.stdout.strip()
-    say(f"{name} is left out")
     return None
 
 
 def export(name, folder):
-    """The paths of a network with random weights: its model and torch's file."""
+    """The paths of a network with random weights: its model and torch's file; or None twice."""
     paths = [os.path.join(folder, name + end) for end in (".onnx", ".pt")]
     if not all(map(os.path.exists, paths)):
-        subprocess.run([*TORCH, "export", name, folder], check=True, stdout=subprocess.DEVNULL)
+        done = subprocess.run([*TORCH, "export", name, folder], check=False, capture_output=True,
+                              text=True)
+        if done.returncode != 0:
+            say(f"torch could not export {name}: {done.stderr.strip()[-300:]}")
+            return None, None
     return paths
 
 
@@ -158,7 +161,7 @@ def cases(options, known, folder):
             exported, torch = export(name, folder)
             model = model or exported  # the same layers, with random weights
         if model is None:
-            say(f"there is no network {name} here")
+            say(f"{name} is left out")
         else:
             yield Case(name, model, torch)
         if not options.keep:

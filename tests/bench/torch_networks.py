@@ -37,7 +37,6 @@ def export(name, folder):
     network = known.make(weights=None, **known.options)
     pictures = export_networks.make_pictures((3, known.side, known.side))
     export_networks.prepare(network, pictures)
-    network.requires_grad_(False)
     torch.onnx.export(network, pictures[:2], os.path.join(folder, name + ".onnx"),
                       opset_version=known.opset, input_names=["input"], output_names=["output"],
                       dynamic_axes={"input": {0: "pictures"}, "output": {0: "pictures"}})
