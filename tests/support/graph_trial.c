@@ -112,8 +112,9 @@ void graph_trial_node(graph_trial *trial, const char *op, const char *inputs, co
                       const char *attributes)
 {
     char word[256];
+    const char *name = outputs;
     kin_graph *graph = trial->graph;
-    kin_graph_add_node(graph, op, outputs);
+    kin_graph_add_node(graph, op, next_word(&name, word) ? word : "");
     uint32_t n = graph->node_count - 1;
     while (next_word(&inputs, word))
         kin_node_add_input(&graph->nodes[n], value_of(trial, word));
