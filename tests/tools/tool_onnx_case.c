@@ -176,17 +176,17 @@ static kin_status run_network(trial *tried, kin_graph **graph, const tensors *in
                               kin_error *error)
 {
     kin_network_input_shape shapes[TENSORS_MAX];
-    kin_network_options options = {.shapes = shapes, .shape_count = inputs->count};
-    options.reference = tried->options->engine == REFERENCE;
+    kin_network_options how = {.shapes = shapes, .shape_count = inputs->count};
+    how.reference = tried->options->engine == REFERENCE;
     for (uint32_t i = 0; i < inputs->count; i++)
         shapes[i] = (kin_network_input_shape){.name = (*graph)->values[(*graph)->inputs[i]].name,
                                               .shape = inputs->items[i].shape};
     if (tried->names[0] != NULL) {
-        options.taps = (const char *const *)tried->names;
-        options.tap_count = tried->expected.count;
+        how.taps = (const char *const *)tried->names;
+        how.tap_count = tried->expected.count;
     }
     kin_network *network = NULL;
-    kin_status status = kin_network_open(&network, graph, &options, error);
+    kin_status status = kin_network_open(&network, graph, &how, error);
     if (status != KIN_OK) return status;
     /* Twice: what the first run left in the network's memory must not be seen. */
     for (int turn = 0; turn < 2; turn++) {
