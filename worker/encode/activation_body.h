@@ -93,6 +93,8 @@ KIN_INLINE lanes activate_lanes(const kin_activation_kind kind, lanes low, lanes
         return gaussian_unit(x);
     case KIN_ACTIVATION_TANH:
         return hyperbolic_tangent(x);
+    case KIN_ACTIVATION_EXP:
+        return exponential(x);
     default:
         return x;
     }
@@ -128,6 +130,7 @@ static void activate_run(const kin_activation *activation, float *values, size_t
         ACTIVATE(KIN_ACTIVATION_HARD_SWISH);
         ACTIVATE(KIN_ACTIVATION_GELU);
         ACTIVATE(KIN_ACTIVATION_TANH);
+        ACTIVATE(KIN_ACTIVATION_EXP);
     case KIN_ACTIVATION_NONE:
         break;
     }

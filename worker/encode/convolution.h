@@ -21,7 +21,8 @@ typedef enum kin_activation_kind {
     KIN_ACTIVATION_HARD_SIGMOID, /* clip(low x + high, 0, 1) */
     KIN_ACTIVATION_HARD_SWISH,   /* x clip(x / 6 + 1/2, 0, 1) */
     KIN_ACTIVATION_GELU,         /* x Phi(x), by erf */
-    KIN_ACTIVATION_TANH
+    KIN_ACTIVATION_TANH,
+    KIN_ACTIVATION_EXP /* of a softmax */
 } kin_activation_kind;
 
 typedef struct kin_activation {

@@ -259,6 +259,45 @@ static void run_norm(const kin_op_call *call)
 
 static const kin_op fast_norm = {.name = KIN_FUSED_NORM, .infer = no_scratch, .run = run_norm};
 
+/* --- Softmax --------------------------------------------------------------------------------- */
+
+/* Over the last dimension. */
+static void run_softmax(const kin_op_call *call)
+{
+    static const kin_activation exponential = {.kind = KIN_ACTIVATION_EXP};
+    const kin_shape *shape = &call->inputs[0]->shape;
+    size_t width = (size_t)shape->dims[shape->rank - 1];
+    size_t count = (size_t)kin_shape_count(shape);
+    const float *x = call->inputs[0]->data;
+    float *y = call->outputs[0]->data;
+    for (size_t row = 0; row < count; row += width) {
+        float largest = x[row];
+        for (size_t i = 1; i < width; i++)
+            largest = x[row + i] > largest ? x[row + i] : largest;
+        for (size_t i = 0; i < width; i++)
+            y[row + i] = x[row + i] - largest;
+    }
+    kin_activation_apply(&exponential, y, 1, count, count);
+    for (size_t row = 0; row < count; row += width) {
+        float factor = (float)(1 / sum_of(y + row, width, 0, false));
+        for (size_t i = 0; i < width; i++)
+            y[row + i] *= factor;
+    }
+}
+
+static const kin_op fast_softmax = {.name = "Softmax", .infer = no_scratch, .run = run_softmax};
+
+/* Before opset 13 a softmax is over all dimensions from its axis on. */
+static bool is_fast_softmax(const kin_graph *graph, const kin_node *node)
+{
+    const kin_tensor *x = &graph->values[node->inputs[0]].tensor;
+    uint32_t axis;
+    return x->type == KIN_TYPE_FLOAT && kin_tensor_count(x) > 0 &&
+           kin_shape_axis(&x->shape, kin_node_int(node, "axis", node->opset < 13 ? 1 : -1),
+                          &axis) &&
+           axis + 1 == x->shape.rank;
+}
+
 /* --- Choosing -------------------------------------------------------------------------------- */
 
 static void run_nothing(const kin_op_call *call)
@@ -295,6 +334,8 @@ void kin_fast_prepare(kin_graph *graph, kin_node *node)
         node->implementation = &fast_norm;
     else if (kin_match_op(node, "MatMul") && is_fast_matmul(graph, node))
         node->implementation = &fast_matmul;
+    else if (kin_match_op(node, "Softmax") && is_fast_softmax(graph, node))
+        node->implementation = &fast_softmax;
     else if (is_reshape(node) && graph->values[node->inputs[0]].tensor.data == NULL)
         node->implementation = &alias;
     else
