@@ -95,7 +95,8 @@ static kin_status gather_one(kin_network_model *model, kin_buffer *onnx, const c
     if (status == KIN_OK) status = kin_file_read(path, KIN_ONNX_BYTES_MAX, onnx, error);
     if (status == KIN_OK) status = find_tap(spec, path, onnx, error);
     if (status == KIN_OK && kin_network_spec_check(spec, &why) != KIN_OK)
-        status = kin_fail(error, KIN_BAD_INPUT, "%s: %s", path, why.text);
+        status = kin_fail(error, KIN_BAD_INPUT, "%s%s: %s", path,
+                          assumed ? "" : " with its sidecar", why.text);
     if (status == KIN_OK && assumed && says)
         kin_log(KIN_LOG_WARNING,
                 "%s has no sidecar (.json beside it): assumed are ImageNet's common values, %u x "

@@ -59,8 +59,11 @@ static kin_status read_choice(const reading *at, const char *key, const json_t *
 static kin_status read_side(const reading *at, const char *key, const json_t *value)
 {
     json_int_t side = json_integer_value(value);
-    if (!json_is_integer(value) || side < 1 || side > 4 * KIN_RASTER_SIDE_MAX)
-        return refuse(at, key, "a whole number from 1 to 1024 (a shorter side: to 4096)");
+    bool shorter = strcmp(key, "shorter_side") == 0;
+    if (!json_is_integer(value) || side < 1 ||
+        side > (shorter ? 4 * KIN_RASTER_SIDE_MAX : KIN_RASTER_SIDE_MAX))
+        return refuse(at, key,
+                      shorter ? "a whole number from 1 to 4096" : "a whole number from 1 to 1024");
     uint32_t *to = strcmp(key, "width") == 0    ? &at->spec->width
                    : strcmp(key, "height") == 0 ? &at->spec->height
                                                 : &at->spec->shorter_side;
