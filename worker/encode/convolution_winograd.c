@@ -7,8 +7,9 @@
 #include "common/base/memory.h"
 #include "worker/encode/convolution_parts.h"
 
-/* Transformed tiles held at a time: weights pass by once for each such chunk. */
-#define CHUNK_BYTES ((size_t)2 << 20)
+/* Transformed tiles held at a time, in a second-level cache: weights pass once for each such chunk.
+ */
+#define CHUNK_BYTES ((size_t)768 << 10)
 #define CHANNEL_MULTIPLE 16
 
 /* G of F(2x2, 3x3) and of F(4x4, 3x3). */

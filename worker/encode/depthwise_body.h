@@ -164,15 +164,22 @@ static const depthwise_cells *depthwise_choose(const kin_depthwise_span *span)
         name##_1, name##_2, name##_4 \
     }
     static const depthwise_cells any[3] = CHOICE(cells_any);
-    static const depthwise_cells by_one[3][3] = {CHOICE(cells_3_1), CHOICE(cells_5_1),
-                                                 CHOICE(cells_7_1)};
-    static const depthwise_cells by_two[2][3] = {CHOICE(cells_3_2), CHOICE(cells_5_2)};
+    static const depthwise_cells three[2][3] = {CHOICE(cells_3_1), CHOICE(cells_3_2)};
+    static const depthwise_cells five[2][3] = {CHOICE(cells_5_1), CHOICE(cells_5_2)};
+    static const depthwise_cells seven[3] = CHOICE(cells_7_1);
 #undef CHOICE
-    bool odd = span->taps_x == 3 || span->taps_x == 5 || span->taps_x == 7;
-    if (odd && span->pixel_step == span->tap_step) return by_one[span->taps_x / 2 - 1];
-    if (odd && span->taps_x < 7 && span->pixel_step == 2 * span->tap_step)
-        return by_two[span->taps_x / 2 - 1];
-    return any;
+    bool by_one = span->pixel_step == span->tap_step;
+    if (!by_one && span->pixel_step != 2 * span->tap_step) return any;
+    switch (span->taps_x) {
+    case 3:
+        return three[!by_one];
+    case 5:
+        return five[!by_one];
+    case 7:
+        return by_one ? seven : any;
+    default:
+        return any;
+    }
 }
 
 static void depthwise_lines(const kin_depthwise_span *span, const depthwise_cells *cells,

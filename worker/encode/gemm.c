@@ -151,12 +151,17 @@ void kin_product_run(const kin_kernels *kernels, const kin_product *product)
             }
         return;
     }
+    /* While the tiles of a panel run, the next panel comes nearer, evenly. */
+    if (tiles * product->lines > 1)
+        tile.ahead_step = width * sizeof(float) / (tiles * product->lines);
     for (size_t first = 0; first < columns; first += width) {
         set_panel(kernels, product, &tile, first);
+        tile.ahead = (uintptr_t)tile.panel + width * product->depth * sizeof(float);
         for (size_t line = 0; line < product->lines; line++) {
             for (size_t i = 0; i < tiles; i++) {
                 size_t row = part_begin(rows, tiles, i), end = part_begin(rows, tiles, i + 1);
                 run_tile(kernels, product, &tile, line, row, end - row, first);
+                tile.ahead += tile.ahead_step * product->depth;
             }
             if (!clips) activate(kernels, product, line, 0, rows, first, tile.columns);
         }

@@ -33,6 +33,10 @@ typedef struct kin_tile {
     float *c;
     size_t c_stride;
     size_t columns; /* up to the width of the kernel */
+    /* An address to fetch meanwhile, ahead_step bytes further for each k: weights that come next,
+     * or what lies behind them. A step of 0: none. */
+    uintptr_t ahead;
+    size_t ahead_step;
     float low, high;
 } kin_tile;
 

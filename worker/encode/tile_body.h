@@ -7,9 +7,6 @@
 #include "worker/encode/gemm_kernel.h"
 #include "worker/encode/lanes.h"
 
-/* Floats that b is fetched ahead: 8 rows of a panel. */
-#define TILE_AHEAD (8 * 2 * LANES)
-
 /* x + bias + residual, clipped. */
 KIN_INLINE lanes tile_finish(lanes x, lanes bias, const float *sum, lanes low, lanes high)
 {
@@ -79,19 +76,23 @@ KIN_INLINE void tile_store(const kin_tile *tile, lanes (*sums)[2], const size_t 
     }
 }
 
-KIN_INLINE void tile_run(const kin_tile *tile, const size_t rows, const size_t vectors)
+/* The sums themselves; fetches tells whether there is something to fetch meanwhile. */
+KIN_INLINE void tile_sum(const kin_tile *tile, lanes (*sums)[2], const size_t rows,
+                         const size_t vectors, const bool fetches)
 {
-    lanes sums[TILE_ROWS][2];
-#pragma GCC unroll 12
-    for (size_t r = 0; r < rows; r++)
-        sums[r][0] = sums[r][1] = lanes_all(0);
     const float *b = tile->panel;
+    uintptr_t ahead = tile->ahead;
+    const size_t ahead_step = tile->ahead_step;
     const size_t stride = tile->a_stride, length = tile->segment_length;
     for (size_t s = 0; s < tile->segment_count; s++) {
         /* Four rows from each of three pointers: there are not registers for twelve. */
         const float *a0 = tile->a + tile->segments[s];
         const float *a4 = rows > 4 ? a0 + 4 * stride : a0, *a8 = rows > 8 ? a4 + 4 * stride : a0;
         for (size_t k = 0; k < length; k++) {
+            if (fetches) {
+                __builtin_prefetch((const void *)ahead, 0, 2);
+                ahead += ahead_step;
+            }
             lanes b0 = lanes_load(b), b1 = vectors == 2 ? lanes_load(b + LANES) : b0;
 #pragma GCC unroll 12
             for (size_t r = 0; r < rows; r++) {
@@ -104,6 +105,18 @@ KIN_INLINE void tile_run(const kin_tile *tile, const size_t rows, const size_t v
             b += vectors * LANES;
         }
     }
+}
+
+KIN_INLINE void tile_run(const kin_tile *tile, const size_t rows, const size_t vectors)
+{
+    lanes sums[TILE_ROWS][2];
+#pragma GCC unroll 12
+    for (size_t r = 0; r < rows; r++)
+        sums[r][0] = sums[r][1] = lanes_all(0);
+    if (tile->ahead_step != 0)
+        tile_sum(tile, sums, rows, vectors, true);
+    else
+        tile_sum(tile, sums, rows, vectors, false);
     tile_store(tile, sums, rows, vectors);
 }
 
