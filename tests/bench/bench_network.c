@@ -10,11 +10,12 @@
 
 #include "common/base/clock.h"
 #include "common/base/cpu.h"
+#include "common/base/file.h"
 #include "common/base/memory.h"
 #include "common/base/options.h"
 #include "common/base/random.h"
+#include "worker/encode/batch_network.h"
 #include "worker/encode/blas.h"
-#include "worker/encode/network.h"
 #include "worker/encode/onnx_file.h"
 #include "worker/index/model_listing.h"
 
@@ -46,35 +47,47 @@ static double median(double *values, size_t count)
     return values[count / 2];
 }
 
-/* The first dimension is the batch, whatever the model says of it. */
-static kin_status open_network(const char *path, int64_t batch, kin_network **network,
-                               kin_error *error)
+/* For one image of the model's input; several are put one after the other. */
+static kin_status open_network(const char *path, kin_batch_network **network, kin_error *error)
 {
     kin_graph *graph = NULL;
     kin_network_input_shape given = {0};
     kin_network_options options = {.shapes = &given, .shape_count = 1};
     uint32_t guessed = 0;
-    kin_status status = kin_onnx_open(&graph, path, error);
+    kin_buffer file = {0};
+    kin_status status = kin_file_read(path, KIN_ONNX_BYTES_MAX, &file, error);
+    if (status == KIN_OK) status = kin_onnx_parse(&graph, file.data, file.bytes, NULL, path, error);
     if (status == KIN_OK)
         status = kin_model_listing_guess(graph, path, &given.shape, &guessed, error);
     if (status == KIN_OK && graph->input_count == 0)
         status = kin_fail(error, KIN_BAD_INPUT, "%s: takes no input", path);
     if (status == KIN_OK) {
         if (guessed == 0) given.shape = graph->values[graph->inputs[0]].tensor.shape;
-        given.shape.dims[0] = batch;
-        status = kin_network_open(network, &graph, &options, error);
+        given.shape.dims[0] = 1;
+        status = kin_batch_network_open(network, file.data, file.bytes, path, &options, error);
     }
     kin_graph_destroy(&graph);
+    kin_buffer_fini(&file);
     return status;
 }
 
-static void fill_inputs(kin_network *network)
+static void fill_input(kin_batch_network *network)
 {
     kin_random random = {.state = 1};
-    for (uint32_t i = 0; i < kin_network_input_count(network); i++) {
-        kin_tensor *input = kin_network_input(network, i);
-        for (int64_t k = 0; k < kin_tensor_count(input); k++)
-            kin_tensor_set(input, k, 2 * kin_random_unit(&random) - 1);
+    kin_tensor *input = kin_batch_network_input(network);
+    for (int64_t k = 0; k < kin_tensor_count(input); k++)
+        kin_tensor_set(input, k, 2 * kin_random_unit(&random) - 1);
+}
+
+/* `images` of them, as many at a time as the network takes. */
+static void run(kin_batch_network *network, uint32_t images)
+{
+    uint32_t most = kin_batch_network_pictures(network);
+    for (uint32_t done = 0; done < images; done += most) {
+        uint32_t count = images - done < most ? images - done : most;
+        for (uint32_t n = 0; n < count; n++)
+            kin_batch_network_put(network, n);
+        kin_batch_network_finish(network, count);
     }
 }
 
@@ -86,18 +99,18 @@ static void wait_at_gate(void)
     if (fgets(line, sizeof line, stdin) == NULL) exit(1);
 }
 
-static void measure(kin_network *network, const bench_options *options)
+static void measure(kin_batch_network *network, const bench_options *options)
 {
     double *run_ms = kin_calloc(RUNS_MAX, sizeof *run_ms);
     double *busy_ms = kin_calloc(RUNS_MAX, sizeof *busy_ms);
     double images = (double)options->batch;
     size_t runs = 0;
-    kin_network_run(network);
+    run(network, (uint32_t)options->batch);
     if (options->gate) wait_at_gate();
     int64_t now = kin_clock_ns(), until = now + options->seconds * 1000000000;
     while (runs < RUNS_MIN || (now < until && runs < RUNS_MAX)) {
         int64_t start = now, busy = processor_ns();
-        kin_network_run(network);
+        run(network, (uint32_t)options->batch);
         busy_ms[runs] = (double)(processor_ns() - busy) / 1e6;
         now = kin_clock_ns();
         run_ms[runs++] = (double)(now - start) / 1e6;
@@ -120,19 +133,19 @@ int main(int argc, char **argv)
     };
     int count;
     kin_error error = {0};
-    kin_network *network = NULL;
+    kin_batch_network *network = NULL;
     kin_blas_init();
     kin_status status = kin_options_parse(table, argc, argv, &count, &error);
     if (status == KIN_OK && count != 1)
         status =
             kin_fail(&error, KIN_BAD_INPUT, "usage: [--batch N] [--seconds S] [--gate] MODEL.onnx");
-    if (status == KIN_OK) status = open_network(argv[1], options.batch, &network, &error);
+    if (status == KIN_OK) status = open_network(argv[1], &network, &error);
     if (status == KIN_OK) {
-        fill_inputs(network);
+        fill_input(network);
         measure(network, &options);
     } else {
         fprintf(stderr, "bench_network: %s\n", error.text);
     }
-    kin_network_close(&network);
+    kin_batch_network_close(&network);
     return status == KIN_OK ? 0 : 1;
 }

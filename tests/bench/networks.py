@@ -270,7 +270,7 @@ def parse():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=2, help="of each measurement; %(default)s")
     parser.add_argument("--batches", type=lambda text: [int(word) for word in text.split(",")],
-                        default=[1, 8], help="that engines may choose from; 1,8")
+                        default=[1, 16], help="that engines may choose from; 1,16")
     parser.add_argument("--cpu", choices=["scalar", "avx2", "avx512"],
                         help="KINDRED_CPU for ours; others stay as they are, and limits fall away")
     parser.add_argument("--processor", action="store_true",
