@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """Feature vectors that are kept beside the shards: what they are (numpy makes the codes of them
-anew, in ENCODER.md's order of additions), for any number of ranks, after a kill, and to verify."""
+anew, in ENCODER.md's order of additions), for any number of ranks, after a kill, and to verify; and
+indexes that are built of them, without the pictures."""
 import glob
 import os
 import shutil
@@ -17,9 +18,13 @@ import index_job  # noqa: E402
 from encoder_reader import read_encoder  # noqa: E402
 from index_job import build, current, said  # noqa: E402
 from make_pictures import make  # noqa: E402
-from tap import BIN, finish, ok  # noqa: E402
+from serving_cluster import Client, Work  # noqa: E402
+from tap import BIN, ROOT, finish, ok  # noqa: E402
 
 OPTIONS = ["--sample", "64", "--shards", "3", "--keep-features"]
+NETWORK = os.path.join(ROOT, "tests", "golden", "networks", "vgg", "model.onnx")
+TAPS = "/n/n.1/Relu_output_0,inner_4,output"  # 88 numbers
+SIDECAR = '{"input": {"width": 11, "height": 13, "resize": "stretch"}}'
 
 
 def hash_vectors(index, vectors):
@@ -159,8 +164,173 @@ def test_verify(work):
     spoil("a file that is cut", "truncated", cut)
 
 
+def refused(work, what, status, text, *arguments, ranks=0):
+    """One sentence, beside what is said of every build and by mpirun."""
+    done = build(ranks, *arguments, cwd=work)
+    lines = [line for line in said(done).split("\n") if line.startswith("kindred-index: ")
+             and "goes on with" not in line and "memory: at most" not in line]
+    ok(done.returncode == status and len(lines) == 1 and text in lines[0]
+       and not os.path.exists(f"{work}/x/CURRENT"), f"one sentence and exit {status}: {what}",
+       done.returncode, said(done))
+
+
+def test_reused(work):
+    """--features INDEX: the same options give the same bytes, others another index of the same
+    pictures, which need not be there any more."""
+    os.rename(f"{work}/pictures", f"{work}/away")
+    for ranks in range(4):
+        done = build(ranks, "-o", f"again{ranks}", "--features", "kept0", *OPTIONS, cwd=work)
+        ok(done.returncode == 0
+           and index_job.same_generations(f"{work}/kept0", f"{work}/again{ranks}"),
+           f"{ranks or 'no launcher and 1'} ranks: the same options give the same bytes, without "
+           "the pictures", said(done))
+    wide = ["--features", "kept0", "--bits", "128", "--hasher", "lsh", "--seed", "7", "--shards",
+            "5", "--sample", "100"]
+    for ranks in (1, 3):
+        done = build(ranks, "-o", f"wide{ranks}", *wide, "--keep-features", cwd=work)
+        ok(done.returncode == 0, f"other bits, hasher, seed and shards, {ranks} ranks", said(done))
+    index = f"{work}/wide3"
+    ok(index_job.same_generations(f"{work}/wide1", index), "any number of ranks: the same bytes")
+    ok(by_key(index) == by_key(f"{work}/kept0"), "every picture has its vector and its thumbnail")
+    ids = [sorted((row[1], row[2]) for shard in index_job.shards(folder) for row in shard)
+           for folder in (index, f"{work}/kept0")]
+    ok(ids[0] == ids[1] and len(index_job.shards(index)) == 5, "ids and keys are the same")
+    ok(index_job.rejected(index) == index_job.rejected(f"{work}/kept0") != {},
+       "and so are the rejected inputs", index_job.rejected(index))
+    ok(all(hash_vectors(index, rows) == [row[0] for row in shard]
+           for rows, shard in zip(load(index), index_job.shards(index))),
+       "numpy makes the new codes of the vectors")
+    status, out = verify(index)
+    ok(status == 0, "kindred-verify finds nothing wrong", out)
+    done = build(0, "-o", "again-lsh", "--features", "kept1", "--hasher", "lsh", cwd=work)
+    ok(done.returncode == 0, "the other hasher", said(done))
+    done = build(2, "-o", "twice", "--features", "wide1", *OPTIONS, cwd=work)
+    ok(done.returncode == 0 and index_job.same_generations(f"{work}/kept0", f"{work}/twice"),
+       "and back again: the first bytes", said(done))
+    os.rename(f"{work}/away", f"{work}/pictures")
+
+
+def test_same_folder(work):
+    """An index may be built of its own features; the generation that they are of may go."""
+    shutil.copytree(f"{work}/kept0", f"{work}/own")
+    own = ["--features", "own", "--bits", "256", "--keep", "1"]
+    killed = kill_at(1, 0, "own", own, work)
+    shutil.copytree(f"{work}/own/building", f"{work}/building")
+    done = build(2, "-o", "own", *own, cwd=work)
+    ok(killed and done.returncode == 0 and current(f"{work}/own").endswith("generation-000002")
+       and sorted(os.listdir(f"{work}/own")) == ["CURRENT", "generation-000002"],
+       "a new generation replaces the one it was built of, after a kill", said(done))
+    os.rename(f"{work}/building", f"{work}/own/building")
+    done = build(2, "-o", "own", *own, cwd=work)
+    ok(done.returncode == 0 and "was complete" in said(done)
+       and not os.path.exists(f"{work}/own/building"),
+       "killed after it was published: the same command cleans up", said(done))
+    refused(work, "the new generation keeps no features", 1, "own has no kept features", "-o", "x",
+            "--features", "own")
+
+
+def test_frozen(work):
+    """A build goes on with the generation that it began with, or not at all."""
+    shutil.copytree(f"{work}/kept0", f"{work}/source")
+    options = ["--features", "source", "--bits", "128"]
+    for name in ("frozen", "stale"):
+        ok(kill_at(1, 0, name, options, work), "a build of kept features is killed")
+    done = build(0, "-o", "source", "--sample", "64", f"{work}/pictures/apple", cwd=work)
+    ok(done.returncode == 0, "its source has a newer generation now", said(done))
+    done = build(3, "-o", "frozen", *options, cwd=work)
+    plain = build(0, "-o", "unkilled", "--features", "kept0", "--bits", "128", cwd=work)
+    ok(done.returncode == 0 and "done before: " in said(done) and plain.returncode == 0
+       and index_job.same_generations(f"{work}/unkilled", f"{work}/frozen"),
+       "it goes on with the old one, on other ranks, with the bytes of an undisturbed build",
+       said(done), said(plain))
+    shutil.rmtree(f"{work}/source")
+    build(0, "-o", "source", *OPTIONS, "pictures/apple", cwd=work)
+    for ranks in (0, 2):
+        refused(work, f"another generation of the same name, {ranks or 1} ranks", 1,
+                "is no longer what the unfinished build began with", "-o", "stale", *options,
+                ranks=ranks)
+    done = build(0, "-o", "stale", *options, "--restart", cwd=work)
+    ok(done.returncode == 0 and len(index_job.indexed(f"{work}/stale")) == 75,
+       "--restart takes what is there", said(done))
+
+
+def test_network(work):
+    """Features of a network: it goes along, so that pictures can be searched for."""
+    shutil.copy(NETWORK, f"{work}/net.onnx")
+    with open(f"{work}/net.json", "w", encoding="ascii") as file:
+        file.write(SIDECAR)
+    done = build(2, "-o", "net", "--model", f"net.onnx:{TAPS}", "--keep-features", "pictures",
+                 cwd=work)
+    again = build(1, "-o", "netlsh", "--features", "net", "--hasher", "lsh", cwd=work)
+    ok(done.returncode == 0 and again.returncode == 0, "features of a network", said(done),
+       said(again))
+    with open(current(f"{work}/net") + "/network.kin", "rb") as one, \
+            open(current(f"{work}/netlsh") + "/network.kin", "rb") as other:
+        ok(one.read() == other.read(), "network.kin is carried over")
+    refused(work, "more bits than numbers, of kept features", 1, "cannot give 128 bits", "-o", "x",
+            "--features", "net", "--bits", "128", "--restart")
+    refused(work, "more bits than numbers, of a network", 2, "cannot give 128 bits", "-o", "x",
+            "--model", f"net.onnx:{TAPS}", "--bits", "128", "pictures")
+    rows = {row[2]: row[0] for shard in index_job.shards(f"{work}/netlsh") for row in shard}
+    serving = Work()
+    try:
+        cluster = serving.cluster(f"{work}/netlsh", workers=1)
+        ok(cluster.wait(), "an index of kept features is served", cluster.text())
+        with Client(cluster.client_side) as client:
+            for key in list(rows)[::60]:
+                with open(os.path.join(work, key.decode()), "rb") as file:
+                    answer = client.search(picture=file.read(), k=3)
+                ok(answer.code == rows[key][0].to_bytes(8, "big"),
+                   f"{key.decode()} gets the code that it has in the index", answer)
+    finally:
+        serving.clean_up()
+
+
+def test_mistakes(work):
+    """What --features INDEX refuses."""
+    refused(work, "both --features and --model", 2, "both --features and --model", "-o", "x",
+            "--features", "kept0", "--model", "net.onnx")
+    refused(work, "sources beside an index", 2, "leave the sources out", "-o", "x", "--features",
+            "kept0", "pictures")
+    refused(work, "a list beside an index", 2, "leave the sources out", "-o", "x", "--features",
+            "kept0", "-l", "list")
+    refused(work, "--thumbnail beside an index", 2, "leave it out", "-o", "x", "--features",
+            "kept0", "--thumbnail", "64")
+    refused(work, "neither a name nor a path", 2, "builtin", "-o", "x", "--features", "nowhere")
+    refused(work, "a folder that is no index", 1, "is not a Kindred index", "-o", "x",
+            "--features", "pictures")
+    refused(work, "an index without kept features", 1, "without --keep-features", "-o", "x",
+            "--features", "plain", ranks=2)
+    source = f"{work}/other"
+    for what, text, name, act in (
+            ("a file of vectors is missing", "features-0001.npy", "features-0001.npy", os.remove),
+            ("kept features of another shape", "these are not the features that were kept",
+             "features-0001.npy", lambda path: np.save(path, np.load(path)[:-1])),
+            ("kept features of another generation", "these are not the features that were kept",
+             "features-0001.npy",
+             lambda path: shutil.copy(current(f"{work}/kept1") + "/features-0002.npy", path)),
+            ("a number that is not finite", "has a number that is not finite",
+             "features-0002.npy", lambda path: np.save(path, np.full_like(np.load(path), np.nan))),
+            ("a shard of another index", "is not the shard that the manifest names",
+             "shard-0001.kin",
+             lambda path: shutil.copy(current(f"{work}/plain") + "/shard-0000.kin", path)),
+            ("an encoder of another index", "is not the encoder that the manifest names",
+             "encoder.kin",
+             lambda path: shutil.copy(current(f"{work}/again-lsh") + "/encoder.kin", path)),
+            ("a damaged ledger", "ledger.kin", "ledger.kin", lambda path: os.truncate(path, 4096))):
+        shutil.copytree(f"{work}/kept0", source)
+        act(f"{current(source)}/{name}")
+        refused(work, what, 1, text, "-o", "x", "--features", "other", "--restart", ranks=2)
+        shutil.rmtree(source)
+
+
 with tempfile.TemporaryDirectory() as folder:
     test_kept(folder)
     test_killed(folder)
     test_verify(folder)
+    test_reused(folder)
+    test_same_folder(folder)
+    test_frozen(folder)
+    test_network(folder)
+    test_mistakes(folder)
 finish()

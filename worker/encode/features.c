@@ -109,6 +109,20 @@ kin_status kin_features_open(kin_features **features, const char *name, const vo
     return status;
 }
 
+kin_status kin_features_open_given(kin_features **features, const char *name, uint32_t dimensions,
+                                   kin_error *error)
+{
+    *features = NULL;
+    if (strlen(name) >= sizeof(*features)->name || dimensions < 1 ||
+        dimensions > KIN_FEATURE_DIMENSIONS_MAX)
+        return kin_fail(error, KIN_BAD_INPUT, "there are no features '%s' of %u numbers", name,
+                        (unsigned)dimensions);
+    *features = kin_calloc(1, sizeof **features);
+    memcpy((*features)->name, name, strlen(name));
+    (*features)->dimensions = dimensions;
+    return KIN_OK;
+}
+
 void kin_features_close(kin_features **features)
 {
     if (*features == NULL) return;
@@ -175,6 +189,7 @@ static void run_network(kin_picture_network *network, const kin_image *rasters, 
 void kin_features_run(const kin_features *features, kin_features_scratch *scratch,
                       const kin_image *rasters, uint32_t count, float *vectors)
 {
+    KIN_CHECK(features->raster.mode != KIN_RASTER_NONE);
     for (uint32_t i = 0; i < count; i++) {
         KIN_CHECK(rasters[i].width == features->raster.width);
         KIN_CHECK(rasters[i].height == features->raster.height);

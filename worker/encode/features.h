@@ -25,6 +25,12 @@ KIN_MUST_USE kin_status kin_features_open(kin_features **features, const char *n
 KIN_MUST_USE kin_status kin_features_open_networks(kin_features **features, const void *network,
                                                    size_t bytes, const char *file,
                                                    kin_error *error);
+
+/* Features whose vectors are given, not computed: no more than a name and a length, for encoders.
+ * They want no raster, and are never run. KIN_BAD_INPUT where either is impossible. */
+KIN_MUST_USE kin_status kin_features_open_given(kin_features **features, const char *name,
+                                                uint32_t dimensions, kin_error *error);
+
 void kin_features_close(kin_features **features);
 
 /* Name and version, for the fingerprint ("builtin/1"). */

@@ -9,6 +9,7 @@
 #include "common/base/stop.h"
 #include "common/base/text.h"
 #include "worker/encode/blas.h"
+#include "worker/index/given_features.h"
 #include "worker/index/models.h"
 #include "worker/index/part_file.h"
 #include "worker/index/publish.h"
@@ -27,9 +28,24 @@ static void check(kin_build_state *build, kin_status status, const kin_error *er
     if (status != KIN_OK) kin_comm_fail(build->comm, error);
 }
 
+/* Said before anything is begun. */
+static kin_status check_bits(const kin_build_state *build, kin_error *error)
+{
+    uint32_t dimensions = kin_features_dimensions(build->features);
+    if (build->options->bits <= dimensions) return KIN_OK;
+    return kin_fail(error, KIN_BAD_INPUT,
+                    "the features are %u numbers a picture, which cannot give %u bits; take fewer "
+                    "bits (--bits), or other features",
+                    (unsigned)dimensions, build->options->bits);
+}
+
 static kin_status gather_sources(kin_build_state *build, kin_inputs *inputs, kin_error *error)
 {
     const kin_build_options *options = build->options;
+    if (options->source != KIN_FEATURES_COMPUTED) {
+        kin_status given = kin_given_list(build, inputs, error);
+        return given == KIN_OK ? check_bits(build, error) : given;
+    }
     char *unpacked = kin_building_path(&build->building, "unpacked");
     kin_sources_options sources = {.follow_links = options->follow_links,
                                    .index_path = options->index_path,
@@ -52,8 +68,9 @@ static kin_status gather_sources(kin_build_state *build, kin_inputs *inputs, kin
 static void freeze_list(kin_build_state *build)
 {
     kin_error error;
-    kin_digest digest =
-        kin_build_options_digest(build->options, kin_features_name(build->features));
+    const char *features =
+        build->features != NULL ? kin_features_name(build->features) : build->options->features;
+    kin_digest digest = kin_build_options_digest(build->options, features);
     kin_building *building = &build->building;
     bool found = false;
     check(build, kin_building_lock(building, build->options->index_path, tick, build, &error),
@@ -194,8 +211,13 @@ static void run_stages(kin_build_state *build)
     build->done = kin_calloc(building->chunk_count, 1);
     build->sample_first = kin_calloc(building->chunk_count + 1, sizeof *build->sample_first);
     kin_sampling_reserve(build);
-    build->worker = kin_chunk_worker_new(building, build->decoder, build->features,
-                                         build->options->thumbnail_side, build->comm);
+    build->worker =
+        kin_chunk_worker_new(&(kin_chunk_sources){.building = building,
+                                                  .decoder = build->decoder,
+                                                  .features = build->features,
+                                                  .kept = build->kept,
+                                                  .thumbnail_side = build->thumbnail_side,
+                                                  .comm = build->comm});
     kin_work_times *times = kin_chunk_worker_times(build->worker);
     read_sample(build);
     if (build->sampled_pictures > 0) { /* else there is no picture, which publishing refuses */
@@ -226,7 +248,10 @@ static void run_job(kin_build_state *build)
           &error);
     uint64_t published = kin_building_is_published(&build->building);
     kin_comm_broadcast(build->comm, &published, sizeof published);
-    if (!published) run_stages(build);
+    if (!published) {
+        check(build, kin_given_open(build, &error), &error);
+        run_stages(build);
+    }
     kin_comm_barrier(build->comm);
     if (root)
         check(build, kin_publish_finish(&build->building, build->options->keep, &error), &error);
@@ -235,20 +260,27 @@ static void run_job(kin_build_state *build)
                 build->options->index_path, build->building.generation);
 }
 
-/* Every rank opens the models itself, before it starts MPI. */
-static kin_status open_features(kin_build_state *build, bool speaks, kin_error *error)
+/* What must be there before MPI starts: the decoder forks, and nothing may fork any more then.
+ * Every rank opens the models itself. */
+static kin_status open_early(kin_build_state *build, bool speaks, kin_error *error)
 {
     const kin_build_options *options = build->options;
+    kin_decoder_options decoder = KIN_DECODER_OPTIONS_DEFAULT;
+    decoder.no_sandbox = options->no_sandbox;
+    kin_status status = KIN_OK;
+    if (options->source == KIN_FEATURES_COMPUTED || options->thumbnail_side > 0)
+        status = kin_decoder_open(&build->decoder, &decoder, error);
+    if (status != KIN_OK || options->source != KIN_FEATURES_COMPUTED) return status;
     if (options->models.count == 0)
         return kin_features_open(&build->features,
                                  options->features == NULL ? "builtin" : options->features, NULL, 0,
                                  error);
-    kin_status status = kin_models_gather(&build->network, options->models.items,
-                                          options->models.count, speaks, error);
+    status = kin_models_gather(&build->network, options->models.items, options->models.count,
+                               speaks, error);
     if (status == KIN_OK)
         status = kin_features_open_networks(&build->features, build->network.data,
                                             build->network.bytes, "the models", error);
-    return status;
+    return status == KIN_OK ? check_bits(build, error) : status;
 }
 
 /* Ranks on several machines may see several files under one name. */
@@ -271,22 +303,20 @@ static void check_features(kin_build_state *build)
 
 int kin_build_run(const kin_build_options *options)
 {
-    kin_build_state build = {.options = options};
+    kin_build_state build = {.options = options,
+                             .decoder_name = kin_decoder_name(),
+                             .thumbnail_side = options->thumbnail_side};
     kin_error error;
-    kin_decoder_options decoder = KIN_DECODER_OPTIONS_DEFAULT;
-    decoder.no_sandbox = options->no_sandbox;
     bool speaks = kin_comm_launched_rank() <= 0;
     kin_stop_init();
     kin_blas_init();
-    /* The decoder forks, and nothing may fork once MPI has started. */
-    if (kin_decoder_open(&build.decoder, &decoder, &error) != KIN_OK ||
-        open_features(&build, speaks, &error) != KIN_OK) {
+    if (open_early(&build, speaks, &error) != KIN_OK) {
         if (speaks) kin_log(KIN_LOG_ERROR, "%s", error.text);
         return error.status == KIN_BAD_INPUT ? 2 : 1;
     }
     build.comm = kin_comm_open();
     if (kin_comm_rank(build.comm) == 0) build.progress = kin_progress_new();
-    check_features(&build);
+    if (build.features != NULL) check_features(&build);
     run_job(&build);
     kin_progress_destroy(&build.progress);
     kin_chunk_worker_destroy(&build.worker);
@@ -297,6 +327,7 @@ int kin_build_run(const kin_build_options *options)
     free(build.done);
     kin_comm_close(&build.comm);
     kin_decoder_close(&build.decoder);
+    kin_kept_index_close(&build.kept);
     kin_features_close(&build.features);
     kin_buffer_fini(&build.network);
     return 0;

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/base/file.h"
 #include "common/base/limits.h"
 #include "common/base/options.h"
 #include "common/code/code.h"
@@ -22,7 +23,8 @@ const char kin_build_help[] =
     "  -0, --null           NUL bytes, not line ends, separate the paths of the list\n"
     "      --follow-links   follow symbolic links within folders\n"
     "      --bits N         bits of a code: 64 (default), 128 or 256\n"
-    "      --features NAME  what pictures are compared by: builtin (default)\n"
+    "      --features WHAT  what pictures are compared by: builtin (default), or the features\n"
+    "                       that an INDEX keeps, for its pictures (there is no SOURCE then)\n"
     "      --model FILE.onnx[:TENSOR[,TENSOR]]  or by a network; several are joined\n"
     "      --keep-features  keep the numbers that pictures are compared by (.npy)\n"
     "      --hasher NAME    itq (learned from the pictures; default) or lsh (random planes)\n"
@@ -43,22 +45,55 @@ typedef struct numbers {
     int64_t bits, shards, thumbnail, sample, seed, keep;
 } numbers;
 
+/* Names come first: what else is called builtin is ./builtin. */
+static bool is_builtin(const char *features)
+{
+    const char *name = "builtin";
+    size_t bytes = strlen(name);
+    return strncmp(features, name, bytes) == 0 && (features[bytes] == 0 || features[bytes] == '/');
+}
+
+/* What is wrong with the inputs, given where the features come from. */
+static kin_status check_source(const kin_build_options *options, const numbers *n, kin_error *error)
+{
+    bool sources = options->source_count > 0 || options->list_path != NULL;
+    if (options->features != NULL && options->source == KIN_FEATURES_COMPUTED &&
+        !is_builtin(options->features))
+        return kin_fail(error, KIN_BAD_INPUT,
+                        "there are no features '%s': --features takes builtin, or the folder of an "
+                        "index that keeps some",
+                        options->features);
+    if (options->source == KIN_FEATURES_KEPT && sources)
+        return kin_fail(error, KIN_BAD_INPUT,
+                        "there are both --features %s, which is an index, and sources; its "
+                        "features are of its own pictures, so leave the sources out",
+                        options->features);
+    if (options->source == KIN_FEATURES_KEPT && n->thumbnail >= 0)
+        return kin_fail(error, KIN_BAD_INPUT,
+                        "there is --thumbnail, but the thumbnails are those of %s, whose pictures "
+                        "are not opened; leave it out",
+                        options->features);
+    if (options->source != KIN_FEATURES_KEPT && !sources)
+        return kin_fail(error, KIN_BAD_INPUT,
+                        "there is nothing to index; name a folder, a picture, a tar archive, or "
+                        "--list FILE");
+    return KIN_OK;
+}
+
 static kin_status check(const kin_build_options *options, const numbers *n, kin_error *error)
 {
     if (options->index_path == NULL || *options->index_path == 0)
         return kin_fail(error, KIN_BAD_INPUT,
                         "there is no -o INDEX; say which folder the index is to be made in");
-    if (options->source_count == 0 && options->list_path == NULL)
-        return kin_fail(error, KIN_BAD_INPUT,
-                        "there is nothing to index; name a folder, a picture, a tar archive, or "
-                        "--list FILE");
-    if (!kin_code_bits_valid((unsigned)n->bits))
-        return kin_fail(error, KIN_BAD_INPUT, "--bits is %lld; a code has 64, 128 or 256",
-                        (long long)n->bits);
     if (options->features != NULL && options->models.count > 0)
         return kin_fail(error, KIN_BAD_INPUT,
                         "there are both --features and --model; pictures are compared by one of "
                         "them");
+    kin_status status = check_source(options, n, error);
+    if (status != KIN_OK) return status;
+    if (!kin_code_bits_valid((unsigned)n->bits))
+        return kin_fail(error, KIN_BAD_INPUT, "--bits is %lld; a code has 64, 128 or 256",
+                        (long long)n->bits);
     if (options->null_separated && options->list_path == NULL)
         return kin_fail(error, KIN_BAD_INPUT, "--null is about a list, but there is no --list");
     return KIN_OK;
@@ -69,7 +104,7 @@ kin_status kin_build_options_parse(kin_build_options *options, int argc, char **
 {
     *options = (kin_build_options){.hasher = "itq"};
     numbers n = {.bits = KIN_CODE_BITS_DEFAULT,
-                 .thumbnail = KIN_THUMBNAIL_SIDE_DEFAULT,
+                 .thumbnail = -1, /* not given */
                  .sample = KIN_TRAINING_PICTURES_DEFAULT,
                  .seed = 1};
     const kin_option table[] = {
@@ -97,7 +132,13 @@ kin_status kin_build_options_parse(kin_build_options *options, int argc, char **
     options->sources = argv + 1;
     options->bits = (unsigned)n.bits;
     options->shards = (uint32_t)n.shards;
-    options->thumbnail_side = (uint32_t)n.thumbnail;
+    if (options->features != NULL && !is_builtin(options->features) &&
+        kin_path_is_directory(options->features))
+        options->source = KIN_FEATURES_KEPT;
+    if (n.thumbnail >= 0)
+        options->thumbnail_side = (uint32_t)n.thumbnail;
+    else if (options->source == KIN_FEATURES_COMPUTED)
+        options->thumbnail_side = KIN_THUMBNAIL_SIDE_DEFAULT;
     options->sample_pictures = (uint64_t)n.sample;
     options->seed = (uint64_t)n.seed;
     options->keep = (uint32_t)n.keep;
@@ -108,11 +149,11 @@ kin_digest kin_build_options_digest(const kin_build_options *options, const char
 {
     kin_buffer text = {0};
     char *folder = getcwd(NULL, 0);
-    kin_buffer_printf(&text, "%u %s %s %s %u %u %llu %llu %d %d %d\n", options->bits, features,
-                      options->hasher, kin_decoder_name(), options->shards, options->thumbnail_side,
-                      (unsigned long long)options->sample_pictures,
-                      (unsigned long long)options->seed, options->follow_links,
-                      options->null_separated, options->keep_features);
+    kin_buffer_printf(
+        &text, "%u %d %s %s %s %u %u %llu %llu %d %d %d\n", options->bits, options->source,
+        features, options->hasher, kin_decoder_name(), options->shards, options->thumbnail_side,
+        (unsigned long long)options->sample_pictures, (unsigned long long)options->seed,
+        options->follow_links, options->null_separated, options->keep_features);
     const char *paths[] = {folder != NULL ? folder : "",
                            options->list_path != NULL ? options->list_path : ""};
     for (int i = 0; i < 2 + options->source_count; i++) {

@@ -9,14 +9,21 @@
 #include "common/base/options.h"
 #include "common/base/status.h"
 
+/* Where feature vectors come from. */
+typedef enum kin_features_source {
+    KIN_FEATURES_COMPUTED, /* of pictures: builtin, or models */
+    KIN_FEATURES_KEPT      /* --features INDEX */
+} kin_features_source;
+
 typedef struct kin_build_options {
     const char *index_path;
     unsigned bits;
-    const char *features;   /* NULL: models, or those built in */
+    const char *features; /* a name or a path; NULL: models, or those built in */
+    kin_features_source source;
     kin_option_list models; /* FILE.onnx[:TENSOR...] */
     const char *hasher;
-    uint32_t shards; /* 0: as many as the collection asks for */
-    uint32_t thumbnail_side;
+    uint32_t shards;         /* 0: as many as the collection asks for */
+    uint32_t thumbnail_side; /* 0 for none; of kept features: what that index has */
     uint64_t sample_pictures, seed;
     uint32_t keep; /* generations to keep; 0: all */
     bool restart, no_sandbox, follow_links, null_separated, keep_features;
@@ -31,7 +38,7 @@ KIN_MUST_USE kin_status kin_build_options_parse(kin_build_options *options, int 
                                                 kin_error *error);
 
 /* Of all that decides what the generation will hold, the folder it is run in and the features' name
- * included: builds with the same digest go on with each other's work. */
+ * or path included: builds with the same digest go on with each other's work. */
 kin_digest kin_build_options_digest(const kin_build_options *options, const char *features);
 
 extern const char kin_build_help[];

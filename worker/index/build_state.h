@@ -10,13 +10,17 @@
 #include "worker/index/building.h"
 #include "worker/index/chunk_worker.h"
 #include "worker/index/comm.h"
+#include "worker/index/kept_index.h"
 
 typedef struct kin_build_state {
     const kin_build_options *options;
     kin_comm *comm;
-    kin_decoder *decoder;
-    kin_features *features;
-    kin_buffer network; /* rank 0: the network file of the features, empty for those built in */
+    kin_decoder *decoder;     /* NULL where no picture is opened */
+    kin_kept_index *kept;     /* NULL, or what vectors are taken from */
+    kin_features *features;   /* NULL, where they are given, until they are opened */
+    kin_buffer network;       /* rank 0: the network file of the features, empty without one */
+    const char *decoder_name; /* of the pixels that the features are of */
+    uint32_t thumbnail_side;
     kin_building building;
     kin_chunk_worker *worker;
     kin_encoder *encoder;      /* NULL until it is learned */

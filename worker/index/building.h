@@ -2,6 +2,7 @@
  *
  *   lock, ranks           held (flock) by rank 0, and by all others
  *   number                of the generation to come, one line
+ *   origin                of kept features: the generation that they are of, and its digest
  *   list.kin              the frozen list of inputs: with it, the build has begun
  *   unpacked/             members of compressed archives
  *   parts/                part-00000000.kin ...: one a chunk, the checkpoints

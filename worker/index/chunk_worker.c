@@ -12,6 +12,7 @@ struct kin_chunk_worker {
     const kin_building *building;
     kin_decoder *decoder;
     const kin_features *features;
+    const kin_kept_index *kept; /* NULL: pictures are decoded and described */
     kin_comm *comm;
     kin_features_scratch *scratch;
     kin_decode_request request;
@@ -26,18 +27,19 @@ struct kin_chunk_worker {
     kin_work_times times;
 };
 
-kin_chunk_worker *kin_chunk_worker_new(const kin_building *building, kin_decoder *decoder,
-                                       const kin_features *features, uint32_t thumbnail_side,
-                                       kin_comm *comm)
+kin_chunk_worker *kin_chunk_worker_new(const kin_chunk_sources *sources)
 {
+    const kin_building *building = sources->building;
+    const kin_features *features = sources->features;
     kin_chunk_worker *worker = kin_calloc(1, sizeof *worker);
     worker->building = building;
-    worker->decoder = decoder;
+    worker->decoder = sources->decoder;
     worker->features = features;
-    worker->comm = comm;
+    worker->kept = sources->kept;
+    worker->comm = sources->comm;
     worker->scratch = kin_features_scratch_new(features);
     worker->request.raster = *kin_features_raster(features);
-    worker->request.thumbnail_side = thumbnail_side;
+    worker->request.thumbnail_side = sources->thumbnail_side;
     worker->raster_max = kin_features_pictures(features);
     worker->rasters = kin_calloc(worker->raster_max, sizeof *worker->rasters);
     size_t pictures = building->chunk_pictures;
@@ -132,6 +134,23 @@ static kin_status add_picture(kin_chunk_worker *worker, const kin_list_row *row,
     return KIN_OK;
 }
 
+/* An input of an index that has kept its vector. */
+static kin_status add_kept(kin_chunk_worker *worker, uint64_t id, const kin_list_row *row,
+                           kin_error *error)
+{
+    int64_t start = kin_clock_ns();
+    kin_part_row part;
+    size_t dimensions = kin_features_dimensions(worker->features);
+    kin_status status = kin_kept_index_get(
+        worker->kept, id, row, &part, worker->vectors + worker->part.indexed * dimensions, error);
+    if (status != KIN_OK) return status;
+    worker->times.rejected += part.reason != KIN_REASON_NONE;
+    kin_part_builder_add(&worker->part, &part);
+    worker->times.pictures++;
+    kin_clock_lap(&start, &worker->times.read_ns);
+    return KIN_OK;
+}
+
 /* The part's values: the vectors, or their codes. */
 static const void *make_values(kin_chunk_worker *worker, const kin_encoder *encoder,
                                kin_part_head *head)
@@ -179,7 +198,8 @@ kin_status kin_chunk_worker_run(kin_chunk_worker *worker, uint64_t chunk,
     uint32_t inputs = kin_building_chunk_inputs(worker->building, chunk);
     for (uint32_t i = 0; i < inputs; i++) {
         kin_list_row row = kin_list_get(&worker->building->list, first + i);
-        kin_status status = add_picture(worker, &row, error);
+        kin_status status = worker->kept != NULL ? add_kept(worker, first + i, &row, error)
+                                                 : add_picture(worker, &row, error);
         if (status != KIN_OK) return status;
         kin_comm_report(worker->comm, worker->times.pictures, worker->times.rejected);
         kin_comm_tick(worker->comm);

@@ -1,4 +1,5 @@
-/* Makes one part of one chunk: reads, decodes, describes, hashes, writes. One a rank. */
+/* Makes one part of one chunk: reads, decodes, describes, hashes, writes; or takes what an index
+ * has kept. One a rank. */
 #ifndef WORKER_INDEX_CHUNK_WORKER_H
 #define WORKER_INDEX_CHUNK_WORKER_H
 
@@ -11,6 +12,7 @@
 #include "worker/encode/features.h"
 #include "worker/index/building.h"
 #include "worker/index/comm.h"
+#include "worker/index/kept_index.h"
 
 /* Where the time of a rank goes, and what it has done. */
 typedef struct kin_work_times {
@@ -22,10 +24,17 @@ typedef struct kin_work_times {
 
 typedef struct kin_chunk_worker kin_chunk_worker;
 
-/* Borrows all of it. thumbnail_side 0: none. */
-kin_chunk_worker *kin_chunk_worker_new(const kin_building *building, kin_decoder *decoder,
-                                       const kin_features *features, uint32_t thumbnail_side,
-                                       kin_comm *comm);
+/* What a worker works with; borrowed. */
+typedef struct kin_chunk_sources {
+    const kin_building *building;
+    kin_decoder *decoder; /* NULL: no picture is opened */
+    const kin_features *features;
+    const kin_kept_index *kept; /* NULL, or where vectors and thumbnails come from */
+    uint32_t thumbnail_side;    /* of pictures that are decoded; 0: none */
+    kin_comm *comm;
+} kin_chunk_sources;
+
+kin_chunk_worker *kin_chunk_worker_new(const kin_chunk_sources *sources);
 void kin_chunk_worker_destroy(kin_chunk_worker **worker);
 
 /* Writes the chunk's part: of codes where an encoder is given, else of vectors. Ticks between

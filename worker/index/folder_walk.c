@@ -85,11 +85,11 @@ static void visit(walk *w, int descriptor, const char *name, const pending *in)
     if (reason != KIN_REASON_NONE) {
         kin_inputs_add_path(w->inputs, path, 0, reason);
     } else if (link && !w->options->follow_links) {
-        kin_inputs_count_link(w->inputs);
+        kin_inputs_count_links(w->inputs, 1);
     } else if (S_ISDIR(information.st_mode)) {
         bool index = same_file(&w->index, information.st_dev, information.st_ino);
         if (link && is_loop(w, &information, in->folder)) {
-            kin_inputs_count_link(w->inputs);
+            kin_inputs_count_links(w->inputs, 1);
         } else if (!index) {
             push(w, path, &information, in->folder);
             return; /* the path is its own now */

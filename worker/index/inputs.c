@@ -77,9 +77,9 @@ void kin_inputs_add_path(kin_inputs *inputs, const char *path, uint64_t bytes, k
     kin_inputs_add(inputs, &row);
 }
 
-void kin_inputs_count_link(kin_inputs *inputs)
+void kin_inputs_count_links(kin_inputs *inputs, uint64_t links)
 {
-    inputs->links_not_followed++;
+    inputs->links_not_followed += links;
 }
 
 uint64_t kin_inputs_count(const kin_inputs *inputs)

@@ -18,7 +18,8 @@ void kin_inputs_destroy(kin_inputs **inputs);
 void kin_inputs_add(kin_inputs *inputs, const kin_list_row *row);
 /* A file of its own, whose key is its path. */
 void kin_inputs_add_path(kin_inputs *inputs, const char *path, uint64_t bytes, kin_reason reason);
-void kin_inputs_count_link(kin_inputs *inputs);
+/* Symbolic links that were not followed. */
+void kin_inputs_count_links(kin_inputs *inputs, uint64_t links);
 
 uint64_t kin_inputs_count(const kin_inputs *inputs);
 

@@ -69,17 +69,19 @@ static void describe_build(const kin_build_state *build, const kin_collected *co
     snprintf(manifest->features, sizeof manifest->features, "%s",
              kin_features_name(build->features));
     snprintf(manifest->hasher, sizeof manifest->hasher, "%s", options->hasher);
-    snprintf(manifest->decoder, sizeof manifest->decoder, "%s", kin_decoder_name());
+    snprintf(manifest->decoder, sizeof manifest->decoder, "%s", build->decoder_name);
     manifest->dimensions = kin_features_dimensions(build->features);
     manifest->seed = options->seed;
     manifest->training_pictures = build->sampled_pictures;
     manifest->fingerprint = kin_encoder_fingerprint(build->encoder);
-    manifest->thumbnail_side = options->thumbnail_side;
+    manifest->thumbnail_side = build->thumbnail_side;
     manifest->inputs = build->building.list.count;
     manifest->indexed = collected->indexed;
     memcpy(manifest->rejected, collected->rejected, sizeof manifest->rejected);
     manifest->links_not_followed = build->building.list.links_not_followed;
-    manifest->picture_bytes = collected->picture_bytes;
+    manifest->picture_bytes = build->kept != NULL
+                                  ? kin_kept_index_manifest(build->kept)->picture_bytes
+                                  : collected->picture_bytes;
     kin_health_summarize(collected->pairs, manifest);
 }
 

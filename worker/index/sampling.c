@@ -96,7 +96,7 @@ static kin_train_options training_options(const kin_build_state *build)
                                .seed = build->options->seed,
                                .iterations = ITQ_ITERATIONS,
                                .features = kin_features_name(build->features),
-                               .decoder = kin_decoder_name(),
+                               .decoder = build->decoder_name,
                                .dimensions = kin_features_dimensions(build->features)};
 }
 

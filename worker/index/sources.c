@@ -25,7 +25,7 @@ static void add_member(void *user, const kin_archive_member *member)
 {
     archive_source *source = user;
     if (member->link) {
-        kin_inputs_count_link(source->inputs);
+        kin_inputs_count_links(source->inputs, 1);
         return;
     }
     char *key = kin_path_join(source->path, member->name);

@@ -116,9 +116,10 @@ static void print_generation(const kin_build_state *build, const kin_manifest *m
     for (uint32_t s = 0; s < manifest->shard_count; s++)
         bytes += manifest->shards[s].bytes;
     kin_summary_rejected(manifest->inputs, manifest->rejected);
-    kin_log(KIN_LOG_INFO, "%s pictures indexed, %s read; %u shards of %s in all",
+    kin_log(KIN_LOG_INFO, "%s pictures indexed, %s %s; %u shards of %s in all",
             kin_text_count(manifest->indexed, a), kin_text_bytes(manifest->picture_bytes, b),
-            (unsigned)manifest->shard_count, kin_text_bytes(bytes, c));
+            build->kept != NULL ? "not read again" : "read", (unsigned)manifest->shard_count,
+            kin_text_bytes(bytes, c));
     kin_log(KIN_LOG_INFO, "%s: %s/%s is the current generation; %.0f inputs a second",
             kin_text_duration(seconds, a), build->options->index_path, build->building.generation,
             seconds > 0 ? (double)done / seconds : 0);
