@@ -161,7 +161,8 @@ kin_network *graph_trial_open(graph_maker *make, const kin_network_options *opti
 void graph_trial_refused(graph_maker *make, const kin_network_options *options, const char *words)
 {
     for (int reference = 0; reference < 2; reference++) {
-        kin_network_options own = options == NULL ? (kin_network_options){0} : *options;
+        kin_network_options own = {0};
+        if (options != NULL) own = *options;
         kin_network *network = NULL;
         kin_error error = {0};
         kin_graph *graph = graph_trial_make(make);
