@@ -28,15 +28,78 @@ static uint32_t find_cut(const kin_graph *graph)
         if (strcmp(node->op, "Gemm") != 0 || node->input_count < 2 ||
             node->inputs[0] == KIN_VALUE_NONE || node->inputs[1] == KIN_VALUE_NONE)
             continue;
+        const kin_value *input = &graph->values[node->inputs[0]];
         const kin_tensor *weights = &graph->values[node->inputs[1]].tensor;
         if (weights->data != NULL && kin_tensor_count(weights) >= LARGE_WEIGHTS &&
-            graph->values[node->inputs[0]].name[0] != 0)
+            input->producer != KIN_VALUE_NONE && input->name[0] != 0)
             return node->inputs[0];
     }
     return KIN_VALUE_NONE;
 }
 
-/* Whether the values that are wanted need nothing but `cut` and constants, and need it. */
+static bool is_one_of(const kin_node *node, const char *const *ops)
+{
+    while (*ops != NULL && strcmp(node->op, *ops) != 0)
+        ops++;
+    return *ops != NULL;
+}
+
+/* Whether a node makes row n [c] of its result of row n of what it takes alone; carried: values
+ * that have a row a picture. Others are not known to. */
+static bool keeps_rows(const kin_graph *graph, const kin_node *node, const bool *carried)
+{
+    static const char *const products[] = {"Gemm", "MatMul", NULL};
+    static const char *const sums[] = {"Add", "Sub", "Mul", "Div", NULL};
+    static const char *const others[] = {
+        "Relu",        "LeakyRelu", "PRelu",   "Clip",     "Sigmoid",  "Tanh",
+        "HardSigmoid", "HardSwish", "Elu",     "Selu",     "Softplus", "Erf",
+        "Exp",         "Softmax",   "Dropout", "Identity", "Flatten",  "BatchNormalization",
+        NULL};
+    bool is_product = is_one_of(node, products), is_sum = is_one_of(node, sums);
+    int64_t axis = kin_node_int(node, "axis", 1);
+    if (!is_product && !is_sum && !is_one_of(node, others)) return false;
+    if (kin_node_int(node, "transA", 0) != 0 || (axis != 1 && axis != -1)) return false;
+    for (uint32_t i = 0; i < node->input_count; i++) {
+        uint32_t value = node->inputs[i];
+        if (value == KIN_VALUE_NONE) continue;
+        const kin_tensor *tensor = &graph->values[value].tensor;
+        if (carried[value]) {
+            if (i > 0 && !is_sum) return false;
+        } else if (tensor->data == NULL || (i == 0 && !is_sum)) {
+            return false;
+        } else if (is_product && i == 1) {
+            if (tensor->shape.rank != 2) return false;
+        } else if (tensor->shape.rank > 2 ||
+                   (tensor->shape.rank == 2 && tensor->shape.dims[0] != 1)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Whether all that follows from `cut` [n][c], as far as it is needed, has a row a picture. */
+static bool rows_stay_apart(const kin_graph *graph, uint32_t cut, const bool *needed)
+{
+    bool *carried = kin_calloc(graph->value_count, sizeof *carried);
+    bool good = true;
+    carried[cut] = true;
+    for (uint32_t n = 0; n < graph->node_count && good; n++) {
+        const kin_node *node = &graph->nodes[n];
+        bool takes = false, wanted = false;
+        for (uint32_t i = 0; i < node->input_count; i++)
+            takes = takes || (node->inputs[i] != KIN_VALUE_NONE && carried[node->inputs[i]]);
+        for (uint32_t i = 0; i < node->output_count; i++)
+            wanted = wanted || (node->outputs[i] != KIN_VALUE_NONE && needed[node->outputs[i]]);
+        if (!takes || !wanted) continue;
+        good = keeps_rows(graph, node, carried);
+        if (node->outputs[0] != KIN_VALUE_NONE) carried[node->outputs[0]] = true;
+    }
+    free(carried);
+    return good;
+}
+
+/* Whether the values that are wanted need nothing but `cut` and constants, and need it, picture by
+ * picture. */
 static bool is_cut(const kin_graph *graph, const kin_network_options *options, uint32_t cut)
 {
     bool *needed = kin_calloc(graph->value_count, sizeof *needed);
@@ -58,7 +121,7 @@ static bool is_cut(const kin_graph *graph, const kin_network_options *options, u
     }
     for (uint32_t i = 0; i < graph->input_count; i++)
         good = good && !needed[graph->inputs[i]];
-    good = good && needed[cut];
+    good = good && needed[cut] && rows_stay_apart(graph, cut, needed);
     free(needed);
     return good;
 }

@@ -342,7 +342,7 @@ void kin_fast_prepare(kin_graph *graph, kin_node *node)
         kin_fast_prepare_pool(node);
 }
 
-/* Taps of a pool's or transposed convolution's kernel. */
+/* Taps of a pool's kernel. */
 static uint64_t kernel_area(const kin_node *node)
 {
     const kin_attribute *kernel = kin_node_attribute(node, "kernel_shape", KIN_ATTRIBUTE_INTS);
@@ -360,9 +360,11 @@ uint64_t kin_fast_depth(const kin_graph *graph, const kin_node *node)
     const kin_shape *a = &graph->values[node->inputs[0]].tensor.shape;
     const kin_shape *b = &graph->values[node->inputs[1]].tensor.shape;
     if (kin_match_op(node, "Conv")) return (uint64_t)kin_shape_product(b, 1, b->rank);
-    if (kin_match_op(node, "ConvTranspose")) return kernel_area(node) * (uint64_t)a->dims[1];
-    if (kin_match_op(node, "MatMul") || kin_match_op(node, "Gemm"))
-        return a->rank == 0 ? 0 : (uint64_t)a->dims[a->rank - 1];
+    if (kin_match_op(node, "ConvTranspose"))
+        return (uint64_t)kin_shape_product(b, 2, b->rank) * (uint64_t)a->dims[1];
+    if (kin_match_op(node, "Gemm"))
+        return (uint64_t)a->dims[kin_node_int(node, "transA", 0) != 0 ? 0 : 1];
+    if (kin_match_op(node, "MatMul")) return a->rank == 0 ? 0 : (uint64_t)a->dims[a->rank - 1];
     return kernel_area(node) - 1;
 }
 

@@ -19,6 +19,12 @@ struct kin_picture_network {
 
 /* --- Opening --------------------------------------------------------------------------------- */
 
+static bool is_floating(kin_type type)
+{
+    return type == KIN_TYPE_FLOAT || type == KIN_TYPE_FLOAT16 || type == KIN_TYPE_BFLOAT16 ||
+           type == KIN_TYPE_DOUBLE;
+}
+
 /* The shape that the model's only input gets. */
 static kin_status find_input(kin_picture_network *made, const kin_graph *graph, kin_shape *shape,
                              kin_error *error)
@@ -30,6 +36,10 @@ static kin_status find_input(kin_picture_network *made, const kin_graph *graph, 
                         "the model %s has %u inputs; one that takes pictures has one", spec->name,
                         graph->input_count);
     const kin_tensor *input = &graph->values[graph->inputs[0]].tensor;
+    if (!is_floating(input->type))
+        return kin_fail(error, KIN_BAD_INPUT,
+                        "the model %s takes numbers of type %s; pictures are given as floats",
+                        spec->name, kin_type_name(input->type));
     const int64_t *dims = input->shape.dims;
     int height = (int)spec->height, width = (int)spec->width;
     *shape = kin_shape_of(4, 1, 3, height, width);
