@@ -3,6 +3,7 @@
 
 #if defined(__aarch64__)
 #include <arm_neon.h>
+#include <stddef.h>
 
 /* The ones of each 64-bit lane of codes XOR query. */
 static inline uint64x2_t ones_of(const uint64_t *codes, uint64x2_t query)
