@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Feature vectors that are kept beside the shards: what they are (numpy makes the codes of them
 anew, in ENCODER.md's order of additions), for any number of ranks, after a kill, and to verify; and
-indexes that are built of them, without the pictures."""
+indexes that are built of them, without the pictures, or of vectors that numpy made."""
 import glob
 import os
 import shutil
@@ -18,7 +18,7 @@ import index_job  # noqa: E402
 from encoder_reader import read_encoder  # noqa: E402
 from index_job import build, current, said  # noqa: E402
 from make_pictures import make  # noqa: E402
-from serving_cluster import Client, Work  # noqa: E402
+from serving_cluster import Client, Error, Work  # noqa: E402
 from tap import BIN, ROOT, finish, ok  # noqa: E402
 
 OPTIONS = ["--sample", "64", "--shards", "3", "--keep-features"]
@@ -324,6 +324,176 @@ def test_mistakes(work):
         shutil.rmtree(source)
 
 
+def write_list(path, keys, end=b"\n"):
+    with open(path, "wb") as file:
+        file.write(end.join([*keys, b""]))
+
+
+def test_table(work):
+    """--features FILE.npy: rows go with the lines of a list, whatever their order."""
+    chance = np.random.default_rng(5)
+    vectors = chance.standard_normal((500, 72)).astype(np.float32)
+    keys = [b"http://example.org/%03d \xc3\xa9.jpg" % i for i in chance.permutation(500)]
+    keys[7] = keys[450] = keys[3]  # three lines name one input: the first row counts
+    np.save(f"{work}/table.npy", vectors)
+    write_list(f"{work}/keys", keys)
+    table = ["--features", "table.npy", "-l", "keys", "--keep-features", "--sample", "128",
+             "--shards", "3"]
+    for ranks in range(4):
+        done = build(ranks, "-o", f"table{ranks}", *table, cwd=work)
+        ok(done.returncode == 0 and said(done).count("2 rows of table.npy are not used") == 1,
+           f"vectors of a file, {ranks or 'no launcher and 1'} ranks", said(done))
+        if ranks > 0:
+            ok(index_job.same_generations(f"{work}/table0", f"{work}/table{ranks}"),
+               f"{ranks} ranks give the same bytes as one")
+    index = f"{work}/table2"
+    wanted = {key: (vectors[i].tobytes(), b"") for i, key in reversed(list(enumerate(keys)))}
+    ok(by_key(index) == wanted and len(wanted) == 498, "each key has the vector of its row")
+    ok(index_job.indexed(index) == sorted(wanted), "ids are in order of key")
+    ok(all(hash_vectors(index, rows) == [row[0] for row in shard]
+           for rows, shard in zip(load(index), index_job.shards(index))),
+       "numpy makes the codes of the vectors")
+    status, out = verify(index)
+    ok(status == 0, "kindred-verify finds nothing wrong", out)
+    manifest = index_job.sections(current(index) + "/manifest.kin")["summary"]
+    ok(manifest[96:101] == b"file/" and len(manifest[96:160].rstrip(b"\0")) == 21
+       and manifest[192:320].rstrip(b"\0") == b"none", "the manifest says what they are", manifest)
+    write_list(f"{work}/nul-keys", [b"", *keys, b""], b"\0")
+    with open(f"{work}/nul-keys", "rb") as file:
+        done = build(2, "-o", "nul", *table[:3], "-", "-0", *table[4:], cwd=work, stdin=file.read())
+    ok(done.returncode == 0 and index_job.same_generations(f"{work}/table0", f"{work}/nul"),
+       "a list from standard input, with NUL bytes", said(done))
+    killed = kill_at(1, 0, "half", table, work)
+    with open(f"{work}/table.npy", "r+b") as file:
+        file.seek(-1, os.SEEK_END)
+        last = file.read(1)
+        file.seek(-1, os.SEEK_END)
+        file.write(bytes([last[0] ^ 1]))
+    done = build(1, "-o", "half", *table, cwd=work)
+    ok(killed and done.returncode == 1 and "of another command" in said(done),
+       "killed: another file of that name is another command", said(done))
+    np.save(f"{work}/table.npy", vectors)
+    done = build(2, "-o", "half", *table, cwd=work)
+    ok(done.returncode == 0 and "done before: " in said(done)
+       and index_job.same_generations(f"{work}/table0", f"{work}/half"),
+       "killed: the same file goes on, with the same bytes", said(done))
+    done = build(2, "-o", "reuse", "--features", "table0", *table[4:], cwd=work)
+    ok(done.returncode == 0 and index_job.same_generations(f"{work}/table0", f"{work}/reuse"),
+       "what it keeps can be built of again", said(done))
+
+
+def test_table_extremes(work):
+    """The shortest and the longest rows, and numbers of any size."""
+    chance = np.random.default_rng(6)
+    for dimensions, bits in ((64, 64), (8192, 64)):
+        vectors = chance.standard_normal((70, dimensions)).astype(np.float32)
+        np.save(f"{work}/edge.npy", vectors)
+        write_list(f"{work}/edge-keys", [b"%d" % i for i in range(70)])
+        done = build(0, "-o", f"edge{dimensions}", "--features", "edge.npy", "-l", "edge-keys",
+                     "--keep-features", "--hasher", "lsh", "--bits", str(bits), cwd=work)
+        index = f"{work}/edge{dimensions}"
+        ok(done.returncode == 0 and all(
+            hash_vectors(index, rows) == [row[0] for row in shard]
+            for rows, shard in zip(load(index), index_job.shards(index))),
+           f"rows of {dimensions} numbers", said(done))
+    for what, vectors in (("all zeros", np.zeros((70, 64), np.float32)),
+                          ("all the same", np.ones((70, 64), np.float32)),
+                          ("tiny", chance.standard_normal((70, 64)).astype(np.float32) * 1e-30),
+                          ("one row", np.arange(64, dtype=np.float32)[None])):
+        np.save(f"{work}/edge.npy", vectors)
+        write_list(f"{work}/edge-keys", [b"%d" % i for i in range(len(vectors))])
+        done = build(0, "-o", "edge", "--features", "edge.npy", "-l", "edge-keys", cwd=work)
+        ok(done.returncode == 0 and len(index_job.indexed(f"{work}/edge")) == len(vectors),
+           f"numbers that are {what}", said(done))
+
+
+def test_table_pictures(work):
+    """Pictures are opened for thumbnails only, and only where these are asked for."""
+    keys = sorted(row[2] for shard in index_job.shards(f"{work}/kept0") for row in shard)
+    keys += [b"pictures/broken.png", b"pictures/gone.png", b"pictures"]
+    vectors = np.random.default_rng(7).standard_normal((len(keys), 64)).astype(np.float32)
+    np.save(f"{work}/own.npy", vectors)
+    write_list(f"{work}/own-keys", keys)
+    for ranks in (1, 3):
+        done = build(ranks, "-o", f"thumbs{ranks}", "--features", "own.npy", "-l", "own-keys",
+                     "--thumbnail", "96", "--keep-features", cwd=work)
+        ok(done.returncode == 0 and "3 pictures have no thumbnail" in said(done),
+           f"thumbnails beside vectors of a file, {ranks} ranks", said(done))
+    ok(index_job.same_generations(f"{work}/thumbs1", f"{work}/thumbs3"),
+       "any number of ranks: the same bytes")
+    mine, theirs = by_key(f"{work}/thumbs3"), by_key(f"{work}/kept0")
+    ok(all(mine[key] == (vectors[i].tobytes(), theirs[key][1] if key in theirs else b"")
+           for i, key in enumerate(keys)),
+       "each has its thumbnail, and who cannot be read is indexed without")
+    done = build(1, "-o", "thumbs-again", "--features", "thumbs1", "--keep-features", cwd=work)
+    ok(done.returncode == 0 and index_job.same_generations(f"{work}/thumbs1",
+                                                           f"{work}/thumbs-again"),
+       "they stay when it is built of again", said(done))
+
+
+def test_table_served(work):
+    """A worker searches for codes, and says why it takes no pictures."""
+    serving = Work()
+    try:
+        cluster = serving.cluster(f"{work}/table0", workers=1)
+        ok(cluster.wait(), "vectors of a file are served", cluster.text())
+        row = index_job.shards(f"{work}/table0")[0][5]
+        with Client(cluster.client_side) as client:
+            answer = client.search(code=row[0][0].to_bytes(8, "big"), k=1)
+            ok(answer.hits[0].distance == 0, "a code is searched for", answer)
+            with open(f"{work}/pictures/apple/0000.jpg", "rb") as file:
+                picture = file.read()
+            try:
+                client.search(picture=picture, k=1)
+                text = ""
+            except Error as error:
+                text = str(error)
+            ok("that another program made ('file/" in text, "a picture is refused, with the reason",
+               text)
+    finally:
+        serving.clean_up()
+
+
+def test_table_mistakes(work):
+    """What --features FILE.npy refuses."""
+    def table(name, array, *more, lines=70, status=1, text=""):
+        np.save(f"{work}/bad.npy", array)
+        write_list(f"{work}/bad", [b"%d" % i for i in range(lines)])
+        refused(work, name, status, text, "-o", "x", "--features", "bad.npy", "-l", "bad", *more)
+
+    good = np.ones((70, 64), np.float32)
+    for value in (np.nan, np.inf, -np.inf):
+        bad = good.copy()
+        bad[17, 63] = value
+        table(f"a row with {value}", bad, text="bad.npy: row 17 has a number that is not finite")
+    table("63 numbers a row", good[:, :63], text="rows of 63 numbers")
+    table("8,193 numbers a row", np.ones((2, 8193), np.float32), text="rows of 8193 numbers",
+          lines=2)
+    table("float64", good.astype(np.float64), text="astype('float32')")
+    table("integers", good.astype(np.int32), text="astype('float32')")
+    table("Fortran order", np.asfortranarray(good), text="Fortran order")
+    table("big-endian", good.astype(">f4"), text="big-endian")
+    table("one dimension", good[0], text="has 1 dimensions")
+    table("three dimensions", good[None], text="has 3 dimensions")
+    table("no rows", good[:0], text="has no rows")
+    table("fewer lines than rows", good, lines=69, text="has 70 rows, and the list 69 lines")
+    table("more lines than rows", good, lines=71, text="has 70 rows, and the list 71 lines")
+    table("more bits than numbers", good, "--bits", "128", text="cannot give 128 bits")
+    table("sources beside it", good, "pictures", status=2, text="give --list FILE, and no other")
+    table("--model beside it", good, "--model", "net.onnx", status=2, text="both --features and")
+    refused(work, "no list", 2, "give --list FILE", "-o", "x", "--features", "bad.npy")
+    refused(work, "no such list", 1, "cannot read the list none", "-o", "x", "--features",
+            "bad.npy", "-l", "none")
+    refused(work, "no such file", 2, "there are no features 'none.npy'", "-o", "x", "--features",
+            "none.npy", "-l", "bad")
+    refused(work, "a file that is no .npy", 1, "is no .npy file", "-o", "x", "--features", "bad",
+            "-l", "bad")
+    with open(f"{work}/bad.npy", "r+b") as file:
+        file.truncate(1000)
+    refused(work, "a file that is cut", 1, "truncated", "-o", "x", "--features", "bad.npy", "-l",
+            "bad", ranks=2)
+
+
 with tempfile.TemporaryDirectory() as folder:
     test_kept(folder)
     test_killed(folder)
@@ -333,4 +503,9 @@ with tempfile.TemporaryDirectory() as folder:
     test_frozen(folder)
     test_network(folder)
     test_mistakes(folder)
+    test_table(folder)
+    test_table_extremes(folder)
+    test_table_pictures(folder)
+    test_table_served(folder)
+    test_table_mistakes(folder)
 finish()

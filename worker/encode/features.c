@@ -1,5 +1,6 @@
 #include "worker/encode/features.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,9 +14,13 @@
 
 #define BUILTIN "builtin"
 #define BUILTIN_VERSION "builtin/1"
+#define FILE_PREFIX "file/"
+#define FILE_DIGITS 16
+
+_Static_assert(KIN_FEATURES_NAME_BYTES >= KIN_NETWORK_FEATURES_BYTES, "a network's name fits");
 
 struct kin_features {
-    char name[KIN_NETWORK_FEATURES_BYTES];
+    char name[KIN_FEATURES_NAME_BYTES];
     uint32_t dimensions;
     kin_raster_spec raster;
     uint32_t network_count; /* 0: builtin */
@@ -90,6 +95,11 @@ kin_status kin_features_open(kin_features **features, const char *name, const vo
         open_builtin(features);
         return KIN_OK;
     }
+    if (kin_features_is_file(name))
+        return kin_fail(error, KIN_MISMATCH,
+                        "the index is of feature vectors that another program made ('%s'): "
+                        "pictures cannot be described in that way here, only codes be searched for",
+                        name);
     if (!kin_network_is_features(name))
         return kin_fail(error, KIN_BAD_INPUT,
                         "there are no features '%s'; there are: " BUILTIN " (" BUILTIN_VERSION
@@ -121,6 +131,18 @@ kin_status kin_features_open_given(kin_features **features, const char *name, ui
     memcpy((*features)->name, name, strlen(name));
     (*features)->dimensions = dimensions;
     return KIN_OK;
+}
+
+void kin_features_file_name(const kin_digest *digest, char name[KIN_FEATURES_NAME_BYTES])
+{
+    char digits[33];
+    kin_digest_text(digest, digits);
+    snprintf(name, KIN_FEATURES_NAME_BYTES, FILE_PREFIX "%.*s", FILE_DIGITS, digits);
+}
+
+bool kin_features_is_file(const char *name)
+{
+    return strncmp(name, FILE_PREFIX, strlen(FILE_PREFIX)) == 0;
 }
 
 void kin_features_close(kin_features **features)

@@ -2,9 +2,11 @@
 #ifndef WORKER_ENCODE_FEATURES_H
 #define WORKER_ENCODE_FEATURES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/base/checksum.h"
 #include "common/base/status.h"
 #include "common/image/image.h"
 #include "common/image/raster.h"
@@ -30,6 +32,12 @@ KIN_MUST_USE kin_status kin_features_open_networks(kin_features **features, cons
  * They want no raster, and are never run. KIN_BAD_INPUT where either is impossible. */
 KIN_MUST_USE kin_status kin_features_open_given(kin_features **features, const char *name,
                                                 uint32_t dimensions, kin_error *error);
+
+/* "file/0123456789abcdef": vectors that another program made, named after the digest of their file.
+ * kin_features_open refuses the name: nobody here can make such a vector of a picture. */
+#define KIN_FEATURES_NAME_BYTES 32
+void kin_features_file_name(const kin_digest *digest, char name[KIN_FEATURES_NAME_BYTES]);
+bool kin_features_is_file(const char *name);
 
 void kin_features_close(kin_features **features);
 

@@ -68,13 +68,14 @@ static kin_status gather_sources(kin_build_state *build, kin_inputs *inputs, kin
 static void freeze_list(kin_build_state *build)
 {
     kin_error error;
-    const char *features =
-        build->features != NULL ? kin_features_name(build->features) : build->options->features;
-    kin_digest digest = kin_build_options_digest(build->options, features);
     kin_building *building = &build->building;
     bool found = false;
     check(build, kin_building_lock(building, build->options->index_path, tick, build, &error),
           &error);
+    check(build, kin_given_name(build, &error), &error);
+    const char *features =
+        build->features != NULL ? kin_features_name(build->features) : build->options->features;
+    kin_digest digest = kin_build_options_digest(build->options, features);
     if (!build->options->restart)
         check(build, kin_building_find(building, &digest, &found, &error), &error);
     if (found) {
@@ -211,11 +212,13 @@ static void run_stages(kin_build_state *build)
     build->done = kin_calloc(building->chunk_count, 1);
     build->sample_first = kin_calloc(building->chunk_count + 1, sizeof *build->sample_first);
     kin_sampling_reserve(build);
+    const kin_feature_table *table = build->table.path != NULL ? &build->table : NULL;
     build->worker =
         kin_chunk_worker_new(&(kin_chunk_sources){.building = building,
                                                   .decoder = build->decoder,
                                                   .features = build->features,
                                                   .kept = build->kept,
+                                                  .table = table,
                                                   .thumbnail_side = build->thumbnail_side,
                                                   .comm = build->comm});
     kin_work_times *times = kin_chunk_worker_times(build->worker);
@@ -328,6 +331,7 @@ int kin_build_run(const kin_build_options *options)
     kin_comm_close(&build.comm);
     kin_decoder_close(&build.decoder);
     kin_kept_index_close(&build.kept);
+    kin_feature_table_close(&build.table);
     kin_features_close(&build.features);
     kin_buffer_fini(&build.network);
     return 0;

@@ -24,7 +24,8 @@ const char kin_build_help[] =
     "      --follow-links   follow symbolic links within folders\n"
     "      --bits N         bits of a code: 64 (default), 128 or 256\n"
     "      --features WHAT  what pictures are compared by: builtin (default), or the features\n"
-    "                       that an INDEX keeps, for its pictures (there is no SOURCE then)\n"
+    "                       that an INDEX keeps, for its pictures (no SOURCE then), or FILE.npy,\n"
+    "                       whose row i is of line i of --list (pictures are not opened)\n"
     "      --model FILE.onnx[:TENSOR[,TENSOR]]  or by a network; several are joined\n"
     "      --keep-features  keep the numbers that pictures are compared by (.npy)\n"
     "      --hasher NAME    itq (learned from the pictures; default) or lsh (random planes)\n"
@@ -60,8 +61,8 @@ static kin_status check_source(const kin_build_options *options, const numbers *
     if (options->features != NULL && options->source == KIN_FEATURES_COMPUTED &&
         !is_builtin(options->features))
         return kin_fail(error, KIN_BAD_INPUT,
-                        "there are no features '%s': --features takes builtin, or the folder of an "
-                        "index that keeps some",
+                        "there are no features '%s': --features takes builtin, the folder of an "
+                        "index that keeps some, or a file .npy",
                         options->features);
     if (options->source == KIN_FEATURES_KEPT && sources)
         return kin_fail(error, KIN_BAD_INPUT,
@@ -72,6 +73,12 @@ static kin_status check_source(const kin_build_options *options, const numbers *
         return kin_fail(error, KIN_BAD_INPUT,
                         "there is --thumbnail, but the thumbnails are those of %s, whose pictures "
                         "are not opened; leave it out",
+                        options->features);
+    if (options->source == KIN_FEATURES_TABLE &&
+        (options->list_path == NULL || options->source_count > 0))
+        return kin_fail(error, KIN_BAD_INPUT,
+                        "the rows of %s are of the lines of a list: give --list FILE, and no other "
+                        "sources",
                         options->features);
     if (options->source != KIN_FEATURES_KEPT && !sources)
         return kin_fail(error, KIN_BAD_INPUT,
@@ -133,8 +140,9 @@ kin_status kin_build_options_parse(kin_build_options *options, int argc, char **
     options->bits = (unsigned)n.bits;
     options->shards = (uint32_t)n.shards;
     if (options->features != NULL && !is_builtin(options->features) &&
-        kin_path_is_directory(options->features))
-        options->source = KIN_FEATURES_KEPT;
+        kin_path_exists(options->features))
+        options->source =
+            kin_path_is_directory(options->features) ? KIN_FEATURES_KEPT : KIN_FEATURES_TABLE;
     if (n.thumbnail >= 0)
         options->thumbnail_side = (uint32_t)n.thumbnail;
     else if (options->source == KIN_FEATURES_COMPUTED)

@@ -12,7 +12,8 @@
 /* Where feature vectors come from. */
 typedef enum kin_features_source {
     KIN_FEATURES_COMPUTED, /* of pictures: builtin, or models */
-    KIN_FEATURES_KEPT      /* --features INDEX */
+    KIN_FEATURES_KEPT,     /* --features INDEX */
+    KIN_FEATURES_TABLE     /* --features FILE.npy */
 } kin_features_source;
 
 typedef struct kin_build_options {

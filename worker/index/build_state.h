@@ -10,6 +10,7 @@
 #include "worker/index/building.h"
 #include "worker/index/chunk_worker.h"
 #include "worker/index/comm.h"
+#include "worker/index/feature_table.h"
 #include "worker/index/kept_index.h"
 
 typedef struct kin_build_state {
@@ -17,6 +18,7 @@ typedef struct kin_build_state {
     kin_comm *comm;
     kin_decoder *decoder;     /* NULL where no picture is opened */
     kin_kept_index *kept;     /* NULL, or what vectors are taken from */
+    kin_feature_table table;  /* closed, or where vectors are taken from */
     kin_features *features;   /* NULL, where they are given, until they are opened */
     kin_buffer network;       /* rank 0: the network file of the features, empty without one */
     const char *decoder_name; /* of the pixels that the features are of */

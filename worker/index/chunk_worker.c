@@ -12,7 +12,8 @@ struct kin_chunk_worker {
     const kin_building *building;
     kin_decoder *decoder;
     const kin_features *features;
-    const kin_kept_index *kept; /* NULL: pictures are decoded and described */
+    const kin_kept_index *kept; /* where there is either, pictures are not described */
+    const kin_feature_table *table;
     kin_comm *comm;
     kin_features_scratch *scratch;
     kin_decode_request request;
@@ -36,6 +37,7 @@ kin_chunk_worker *kin_chunk_worker_new(const kin_chunk_sources *sources)
     worker->decoder = sources->decoder;
     worker->features = features;
     worker->kept = sources->kept;
+    worker->table = sources->table;
     worker->comm = sources->comm;
     worker->scratch = kin_features_scratch_new(features);
     worker->request.raster = *kin_features_raster(features);
@@ -134,20 +136,41 @@ static kin_status add_picture(kin_chunk_worker *worker, const kin_list_row *row,
     return KIN_OK;
 }
 
-/* An input of an index that has kept its vector. */
-static kin_status add_kept(kin_chunk_worker *worker, uint64_t id, const kin_list_row *row,
-                           kin_error *error)
+/* A picture whose vector is there already. It is indexed whatever comes of its thumbnail. */
+static kin_status add_thumbnail(kin_chunk_worker *worker, const kin_list_row *row,
+                                kin_part_row *part, kin_error *error)
+{
+    kin_picture_bytes read;
+    kin_decoded *decoded = &worker->decoded;
+    kin_status status = decode(worker, row, &read, error);
+    if (status != KIN_OK) return status;
+    if (read.reason != KIN_REASON_NONE || decoded->reason != KIN_REASON_NONE) {
+        worker->times.unseen++;
+        return KIN_OK;
+    }
+    part->thumbnail = decoded->thumbnail.data;
+    part->thumbnail_bytes = (uint32_t)decoded->thumbnail.bytes;
+    return KIN_OK;
+}
+
+/* An input whose vector is given. */
+static kin_status add_given(kin_chunk_worker *worker, uint64_t id, const kin_list_row *row,
+                            kin_error *error)
 {
     int64_t start = kin_clock_ns();
-    kin_part_row part;
+    kin_part_row part = {.reason = KIN_REASON_NONE, .detail = "", .file_bytes = row->bytes};
     size_t dimensions = kin_features_dimensions(worker->features);
-    kin_status status = kin_kept_index_get(
-        worker->kept, id, row, &part, worker->vectors + worker->part.indexed * dimensions, error);
+    float *vector = worker->vectors + worker->part.indexed * dimensions;
+    kin_status status = worker->kept != NULL
+                            ? kin_kept_index_get(worker->kept, id, row, &part, vector, error)
+                            : kin_feature_table_get(worker->table, row, vector, error);
+    kin_clock_lap(&start, &worker->times.read_ns);
+    if (status == KIN_OK && worker->table != NULL && worker->request.thumbnail_side > 0)
+        status = add_thumbnail(worker, row, &part, error);
     if (status != KIN_OK) return status;
     worker->times.rejected += part.reason != KIN_REASON_NONE;
     kin_part_builder_add(&worker->part, &part);
     worker->times.pictures++;
-    kin_clock_lap(&start, &worker->times.read_ns);
     return KIN_OK;
 }
 
@@ -198,8 +221,9 @@ kin_status kin_chunk_worker_run(kin_chunk_worker *worker, uint64_t chunk,
     uint32_t inputs = kin_building_chunk_inputs(worker->building, chunk);
     for (uint32_t i = 0; i < inputs; i++) {
         kin_list_row row = kin_list_get(&worker->building->list, first + i);
-        kin_status status = worker->kept != NULL ? add_kept(worker, first + i, &row, error)
-                                                 : add_picture(worker, &row, error);
+        bool given = worker->kept != NULL || worker->table != NULL;
+        kin_status status =
+            given ? add_given(worker, first + i, &row, error) : add_picture(worker, &row, error);
         if (status != KIN_OK) return status;
         kin_comm_report(worker->comm, worker->times.pictures, worker->times.rejected);
         kin_comm_tick(worker->comm);

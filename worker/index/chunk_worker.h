@@ -1,5 +1,5 @@
 /* Makes one part of one chunk: reads, decodes, describes, hashes, writes; or takes what an index
- * has kept. One a rank. */
+ * has kept, or a file of vectors holds. One a rank. */
 #ifndef WORKER_INDEX_CHUNK_WORKER_H
 #define WORKER_INDEX_CHUNK_WORKER_H
 
@@ -12,6 +12,7 @@
 #include "worker/encode/features.h"
 #include "worker/index/building.h"
 #include "worker/index/comm.h"
+#include "worker/index/feature_table.h"
 #include "worker/index/kept_index.h"
 
 /* Where the time of a rank goes, and what it has done. */
@@ -20,6 +21,7 @@ typedef struct kin_work_times {
     uint64_t learn_ns, publish_ns; /* waiting for other ranks within them included */
     uint64_t read_bytes, written_bytes;
     uint64_t pictures, rejected;
+    uint64_t unseen; /* indexed, but could not be decoded for a thumbnail */
 } kin_work_times;
 
 typedef struct kin_chunk_worker kin_chunk_worker;
@@ -29,8 +31,9 @@ typedef struct kin_chunk_sources {
     const kin_building *building;
     kin_decoder *decoder; /* NULL: no picture is opened */
     const kin_features *features;
-    const kin_kept_index *kept; /* NULL, or where vectors and thumbnails come from */
-    uint32_t thumbnail_side;    /* of pictures that are decoded; 0: none */
+    const kin_kept_index *kept;     /* NULL, or where vectors and thumbnails come from */
+    const kin_feature_table *table; /* NULL, or where vectors come from */
+    uint32_t thumbnail_side;        /* of pictures that are decoded; 0: none */
     kin_comm *comm;
 } kin_chunk_sources;
 

@@ -12,7 +12,6 @@
 #include "common/base/memory.h"
 #include "worker/index/archive_file.h"
 #include "worker/index/folder_walk.h"
-#include "worker/index/list_file.h"
 
 /* The members of one archive on their way into the inputs. */
 typedef struct archive_source {
@@ -109,18 +108,6 @@ kin_status kin_sources_add(kin_inputs *inputs, const kin_sources_options *option
     return status;
 }
 
-/* A list on its way into the inputs. */
-typedef struct list_source {
-    kin_inputs *inputs;
-    const kin_sources_options *options;
-} list_source;
-
-static kin_status add_listed(void *user, const char *path, kin_error *error)
-{
-    const list_source *source = user;
-    return kin_sources_add(source->inputs, source->options, path, false, error);
-}
-
 /* Waits for bytes with signs of life: a pipe may be slow. */
 static ssize_t read_patiently(int descriptor, void *data, size_t bytes,
                               const kin_sources_options *options)
@@ -134,8 +121,9 @@ static ssize_t read_patiently(int descriptor, void *data, size_t bytes,
     }
 }
 
-kin_status kin_sources_add_list(kin_inputs *inputs, const kin_sources_options *options,
-                                const char *list_path, char separator, kin_error *error)
+kin_status kin_sources_read_list(const kin_sources_options *options, const char *list_path,
+                                 char separator, kin_list_file_sink sink, void *user,
+                                 kin_error *error)
 {
     bool standard = strcmp(list_path, "-") == 0;
     kin_list_file list = {.separator = separator, .name = standard ? "standard input" : list_path};
@@ -143,7 +131,6 @@ kin_status kin_sources_add_list(kin_inputs *inputs, const kin_sources_options *o
     if (descriptor < 0)
         return kin_fail(error, KIN_NOT_FOUND, "cannot read the list %s: %s", list_path,
                         strerror(errno));
-    list_source source = {.inputs = inputs, .options = options};
     kin_status status = KIN_OK;
     char *piece = kin_malloc(65536);
     ssize_t done;
@@ -152,11 +139,30 @@ kin_status kin_sources_add_list(kin_inputs *inputs, const kin_sources_options *o
         if (done < 0)
             status = kin_fail(error, KIN_IO, "cannot read %s: %s", list.name, strerror(errno));
         else
-            status = kin_list_file_feed(&list, piece, (size_t)done, add_listed, &source, error);
+            status = kin_list_file_feed(&list, piece, (size_t)done, sink, user, error);
     } while (status == KIN_OK && done > 0);
-    if (status == KIN_OK) status = kin_list_file_end(&list, add_listed, &source, error);
+    if (status == KIN_OK) status = kin_list_file_end(&list, sink, user, error);
     kin_buffer_fini(&list.path);
     free(piece);
     if (!standard) close(descriptor);
     return status;
+}
+
+/* A list on its way into the inputs. */
+typedef struct list_source {
+    kin_inputs *inputs;
+    const kin_sources_options *options;
+} list_source;
+
+static kin_status add_listed(void *user, const char *path, kin_error *error)
+{
+    const list_source *source = user;
+    return kin_sources_add(source->inputs, source->options, path, false, error);
+}
+
+kin_status kin_sources_add_list(kin_inputs *inputs, const kin_sources_options *options,
+                                const char *list_path, char separator, kin_error *error)
+{
+    list_source source = {.inputs = inputs, .options = options};
+    return kin_sources_read_list(options, list_path, separator, add_listed, &source, error);
 }

@@ -9,6 +9,7 @@
 
 #include "common/base/status.h"
 #include "worker/index/inputs.h"
+#include "worker/index/list_file.h"
 
 typedef struct kin_sources_options {
     bool follow_links;         /* within folders; what is named itself is always followed */
@@ -24,7 +25,13 @@ typedef struct kin_sources_options {
 KIN_MUST_USE kin_status kin_sources_add(kin_inputs *inputs, const kin_sources_options *options,
                                         const char *path, bool must_exist, kin_error *error);
 
-/* Adds every path of a list file ("-": standard input). */
+/* Gives each path of a list file ("-": standard input) to sink. */
+KIN_MUST_USE kin_status kin_sources_read_list(const kin_sources_options *options,
+                                              const char *list_path, char separator,
+                                              kin_list_file_sink sink, void *user,
+                                              kin_error *error);
+
+/* Adds every path of a list file. */
 KIN_MUST_USE kin_status kin_sources_add_list(kin_inputs *inputs, const kin_sources_options *options,
                                              const char *list_path, char separator,
                                              kin_error *error);

@@ -109,13 +109,16 @@ static void print_ranks(const uint64_t *pictures, const uint64_t *memory, int ra
 }
 
 static void print_generation(const kin_build_state *build, const kin_manifest *manifest,
-                             uint64_t done, double seconds)
+                             uint64_t done, uint64_t unseen, double seconds)
 {
     char a[32], b[32], c[32];
     uint64_t bytes = 0;
     for (uint32_t s = 0; s < manifest->shard_count; s++)
         bytes += manifest->shards[s].bytes;
     kin_summary_rejected(manifest->inputs, manifest->rejected);
+    if (unseen > 0)
+        kin_log(KIN_LOG_WARNING, "%s pictures have no thumbnail: they could not be read",
+                kin_text_count(unseen, a));
     kin_log(KIN_LOG_INFO, "%s pictures indexed, %s %s; %u shards of %s in all",
             kin_text_count(manifest->indexed, a), kin_text_bytes(manifest->picture_bytes, b),
             build->kept != NULL ? "not read again" : "read", (unsigned)manifest->shard_count,
@@ -137,7 +140,7 @@ void kin_summary_print(kin_build_state *build, const kin_manifest *manifest, dou
     if (kin_comm_rank(build->comm) == 0) {
         print_stages(&sum, seconds * ranks);
         print_ranks(pictures, memory, ranks);
-        print_generation(build, manifest, sum.pictures, seconds);
+        print_generation(build, manifest, sum.pictures, sum.unseen, seconds);
     }
     free(memory);
     free(pictures);

@@ -41,10 +41,12 @@ static kin_status check_encoder(const kin_served_index *served, const char *path
     return KIN_OK;
 }
 
-/* The networks that the index was made with, if it was. */
-static kin_status open_networks(kin_served_index *served, kin_error *error)
+/* What the encoder needs besides itself: the networks that the index was made with, if it was. */
+static kin_status open_features(kin_served_index *served, kin_error *error)
 {
     const char *name = served->manifest.features;
+    if (kin_features_is_file(name))
+        return kin_features_open(&served->features, name, NULL, 0, error); /* which says why not */
     if (!kin_network_is_features(name)) return KIN_OK;
     kin_mapping mapping = {0};
     char *path = kin_path_join(served->folder, KIN_NETWORK_FILE);
@@ -61,7 +63,7 @@ static void open_encoder(kin_served_index *served)
     kin_error error = {0};
     kin_buffer data = {0};
     char *path = kin_path_join(served->folder, KIN_ENCODER_FILE);
-    kin_status status = open_networks(served, &error);
+    kin_status status = open_features(served, &error);
     if (status == KIN_OK) status = kin_file_read(path, ENCODER_BYTES_MAX, &data, &error);
     if (status == KIN_OK)
         status = kin_encoder_open(&served->encoder, data.data, data.bytes, path, served->features,
