@@ -165,7 +165,7 @@ check:
 # The same with long variants, and the daemons under ThreadSanitizer.
 .PHONY: check-all
 check-all:
-	@deploy/setup build tests bench # bench has torch, whose networks are compared with
+	@deploy/setup build tests bench cross # bench has torch, whose networks are compared with
 	@$(MAKE) --no-print-directory -j$(jobs) all tests
 	@$(MAKE) --no-print-directory -j$(jobs) BUILD=$(BUILD)/stb DECODER=stb decode-tests
 	@$(MAKE) --no-print-directory -j$(jobs) BUILD=$(BUILD)/asan CFLAGS='$(asan_cflags)' all tests

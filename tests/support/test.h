@@ -7,6 +7,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef KIN_PLAIN_TEST
+#include "tests/support/plain_test.h"
+#else
 #include <cmocka.h>
+#endif
 
 #endif
