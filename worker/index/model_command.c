@@ -63,6 +63,9 @@ static kin_status read_input(const char *path, kin_buffer *file, kin_npy *npy, k
         status =
             kin_fail(error, KIN_BAD_INPUT,
                      "%s: holds other numbers than float32; save array.astype('float32')", path);
+    if (status == KIN_OK && npy->rank == 0)
+        status = kin_fail(error, KIN_BAD_INPUT,
+                          "%s: holds one number without a shape; an input is [n][c][h][w]", path);
     shape->rank = npy->rank;
     for (uint32_t i = 0; status == KIN_OK && i < npy->rank; i++) {
         if (npy->dims[i] > (uint64_t)KIN_TENSOR_ELEMENTS_MAX)
@@ -104,6 +107,19 @@ static kin_status run_network(kin_network *network, const kin_npy *npy, const ch
     return write_output(kin_network_output(network, 0), output, error);
 }
 
+/* --run has one array for the input, and one file for the result. */
+static kin_status check_run(const model_options *options, const kin_graph *graph, const char *path,
+                            kin_error *error)
+{
+    if (options->run == NULL) return KIN_OK;
+    if (graph->input_count != 1)
+        return kin_fail(error, KIN_BAD_INPUT, "%s: has %u inputs; --run gives one", path,
+                        graph->input_count);
+    if (graph->output_count == 0 && options->tap == NULL)
+        return kin_fail(error, KIN_BAD_INPUT, "%s: has no output; name a tensor with --tap", path);
+    return KIN_OK;
+}
+
 static kin_status open_network(const model_options *options, const char *path,
                                const kin_shape *shape, kin_network **network, kin_error *error)
 {
@@ -115,6 +131,7 @@ static kin_status open_network(const model_options *options, const char *path,
                                   .tap_count = options->tap != NULL ? 1 : 0,
                                   .reference = options->reference};
     kin_status status = kin_onnx_open(&graph, path, error);
+    if (status == KIN_OK) status = check_run(options, graph, path, error);
     if (status == KIN_OK && wanted.shape_count == 0)
         status = kin_model_listing_guess(graph, path, &given.shape, &wanted.shape_count, error);
     if (status == KIN_OK && options->run == NULL && options->tap == NULL)

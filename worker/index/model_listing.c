@@ -25,9 +25,11 @@ kin_status kin_model_listing_guess(const kin_graph *graph, const char *path, kin
     kin_status status = kin_model_spec(&spec, path, NULL, &assumed, error);
     if (status != KIN_OK) return status;
     *shape = *own;
-    int64_t guess[4] = {1, 3, spec.height, spec.width};
+    bool channels_last = own->dims[3] == 3 && own->dims[1] != 3;
+    const int64_t first[4] = {1, 3, spec.height, spec.width};
+    const int64_t last[4] = {1, spec.height, spec.width, 3};
     for (uint32_t i = 0; i < 4; i++)
-        if (shape->dims[i] < 0) shape->dims[i] = guess[i];
+        if (shape->dims[i] < 0) shape->dims[i] = channels_last ? last[i] : first[i];
     *count = 1;
     return KIN_OK;
 }
@@ -39,10 +41,12 @@ void kin_model_listing_tensors(const kin_graph *graph)
     kin_buffer_append_string(&line, "tensors that can be tapped:");
     for (uint32_t n = 0; n < graph->node_count; n++) {
         const kin_node *node = &graph->nodes[n];
-        if (node->output_count == 0 || node->outputs[0] == KIN_VALUE_NONE) continue;
-        const char *name = graph->values[node->outputs[0]].name;
-        kin_buffer_append_byte(&line, ' ');
-        kin_text_append_escaped(&line, name, strlen(name));
+        for (uint32_t i = 0; i < node->output_count; i++) {
+            if (node->outputs[i] == KIN_VALUE_NONE) continue;
+            const char *name = graph->values[node->outputs[i]].name;
+            kin_buffer_append_byte(&line, ' ');
+            kin_text_append_escaped(&line, name, strlen(name));
+        }
     }
     kin_buffer_append_string(&line, "\ntapped unless said otherwise: ");
     kin_text_append_escaped(&line, tap == NULL ? "-" : tap, tap == NULL ? 1 : strlen(tap));
@@ -51,25 +55,50 @@ void kin_model_listing_tensors(const kin_graph *graph)
     kin_buffer_fini(&line);
 }
 
-/* Multiplications and additions of pairs that a node does; 0 for those that do little. */
-static double multiply_adds(const kin_graph *graph, const kin_node *node)
+/* Multiplications and additions of pairs that a node does; 0 for those that do little. Networks
+ * have a limit of them that is far below 2^64. */
+static uint64_t multiply_adds(const kin_graph *graph, const kin_node *node)
 {
     if (node->output_count == 0 || node->outputs[0] == KIN_VALUE_NONE) return 0;
     const kin_shape *out = &graph->values[node->outputs[0]].tensor.shape;
-    double outputs = (double)kin_shape_count(out);
-    return outputs * (double)kin_fast_depth(graph, node);
+    return (uint64_t)kin_shape_count(out) * kin_fast_depth(graph, node);
 }
 
-static void print_node(const kin_graph *graph, const kin_node *node, double work)
+/* Numbers that were learned: what is packed, or floats that the node takes as constants. */
+static uint64_t parameters_of(const kin_graph *graph, const kin_node *node)
 {
-    char shape[KIN_SHAPE_TEXT_BYTES] = "";
+    const kin_fused *fused = kin_node_fused(node);
+    uint64_t sum = fused == NULL ? 0 : fused->parameters;
+    for (uint32_t i = 0; i < node->input_count; i++) {
+        if (node->inputs[i] == KIN_VALUE_NONE) continue;
+        const kin_tensor *tensor = &graph->values[node->inputs[i]].tensor;
+        if (tensor->data != NULL && tensor->type == KIN_TYPE_FLOAT)
+            sum += (uint64_t)kin_tensor_count(tensor);
+    }
+    return sum;
+}
+
+static void print_node(const kin_graph *graph, const kin_node *node, uint64_t work)
+{
+    char shape[KIN_SHAPE_TEXT_BYTES] = "", count[32];
     kin_buffer line = {0};
     if (node->output_count > 0 && node->outputs[0] != KIN_VALUE_NONE)
         kin_shape_text(&graph->values[node->outputs[0]].tensor.shape, shape);
-    kin_buffer_printf(&line, "%-22.22s %-10.10s %-24s %10.2f M  ", node->op, kin_fast_method(node),
-                      shape, work / 1e6);
+    kin_buffer_printf(&line, "%-22.22s %-10.10s %-24s %16s  ", node->op, kin_fast_method(node),
+                      shape, work == 0 ? "" : kin_text_count(work, count));
     kin_text_append_escaped(&line, node->name, strlen(node->name));
     kin_buffer_append_byte(&line, '\n');
+    fwrite(line.data, 1, line.bytes, stdout);
+    kin_buffer_fini(&line);
+}
+
+static void print_value(const kin_graph *graph, const char *what, uint32_t value)
+{
+    char shape[KIN_SHAPE_TEXT_BYTES];
+    kin_buffer line = {0};
+    kin_buffer_append_string(&line, what);
+    kin_text_append_escaped(&line, graph->values[value].name, strlen(graph->values[value].name));
+    kin_buffer_printf(&line, " %s\n", kin_shape_text(&graph->values[value].tensor.shape, shape));
     fwrite(line.data, 1, line.bytes, stdout);
     kin_buffer_fini(&line);
 }
@@ -77,30 +106,27 @@ static void print_node(const kin_graph *graph, const kin_node *node, double work
 void kin_model_listing_print(const kin_network *network)
 {
     const kin_graph *graph = kin_network_graph(network);
-    char shape[KIN_SHAPE_TEXT_BYTES], weights[32], activations[32];
-    double work = 0, parameters = 0;
+    char learned[32], done[32], weights[32], activations[32];
+    uint64_t work = 0, parameters = 0;
     uint32_t nodes = 0;
-    printf("%-22s %-10s %-24s %12s  %s\n", "operator", "method", "result", "multiply-adds", "name");
+    printf("%-22s %-10s %-24s %16s  %s\n", "operator", "method", "result", "multiply-adds", "name");
     for (uint32_t n = 0; n < graph->node_count; n++) {
         const kin_node *node = &graph->nodes[n];
         if (node->removed) continue;
-        double own = multiply_adds(graph, node);
+        uint64_t own = multiply_adds(graph, node);
         print_node(graph, node, own);
         work += own;
-        const kin_fused *fused = kin_node_fused(node);
-        if (fused != NULL) parameters += (double)fused->parameters;
+        parameters += parameters_of(graph, node);
         nodes++;
     }
     printf("\n");
     for (uint32_t i = 0; i < graph->input_count; i++)
-        printf("input   %s %s\n", kin_network_input_name(network, i),
-               kin_shape_text(&graph->values[graph->inputs[i]].tensor.shape, shape));
+        print_value(graph, "input   ", graph->inputs[i]);
     for (uint32_t i = 0; i < graph->output_count; i++)
-        printf("output  %s %s\n", kin_network_output_name(network, i),
-               kin_shape_text(&graph->values[graph->outputs[i]].tensor.shape, shape));
-    printf("%u operators, %.2f M parameters, %.2f G multiply-adds\n"
+        print_value(graph, "output  ", graph->outputs[i]);
+    printf("%u operators, %s parameters, %s multiply-adds\n"
            "memory: weights as they are held %s, activations at their peak %s\n",
-           nodes, parameters / 1e6, work / 1e9,
+           nodes, kin_text_count(parameters, learned), kin_text_count(work, done),
            kin_text_bytes(kin_network_weight_bytes(network), weights),
            kin_text_bytes(kin_network_activation_bytes(network), activations));
 }
