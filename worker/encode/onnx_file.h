@@ -11,7 +11,7 @@
 
 /* Protobuf cannot hold more in one message. */
 #define KIN_ONNX_BYTES_MAX ((size_t)2 << 30)
-#define KIN_ONNX_OPSET_MIN 6
+#define KIN_ONNX_OPSET_MIN 1
 #define KIN_ONNX_OPSET_MAX 17
 
 /* Reads a model file, and external data beside it (in its folder only). KIN_BAD_INPUT, KIN_CORRUPT,
