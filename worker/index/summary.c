@@ -117,7 +117,7 @@ static void print_generation(const kin_build_state *build, const kin_manifest *m
         bytes += manifest->shards[s].bytes;
     kin_summary_rejected(manifest->inputs, manifest->rejected);
     if (unseen > 0)
-        kin_log(KIN_LOG_WARNING, "%s pictures have no thumbnail: they could not be read",
+        kin_log(KIN_LOG_WARNING, "pictures without a thumbnail, because they could not be read: %s",
                 kin_text_count(unseen, a));
     kin_log(KIN_LOG_INFO, "%s pictures indexed, %s %s; %u shards of %s in all",
             kin_text_count(manifest->indexed, a), kin_text_bytes(manifest->picture_bytes, b),
