@@ -77,10 +77,11 @@ def random(shape, seed, scale=1.0):
     return numbers.astype(np.float32)
 
 
-def pictures_network(side=16, seed=1, batch="n"):
-    """A network of pictures with tensors of every rank that can be tapped: "conv" [n][8][s][s],
-    "pooled" [n][8][1][1], "tokens" [n][s*s/4][8], "flat" [n][8], "out" [n][5]."""
-    half = side // 2
+def pictures_network(side=16, seed=1, batch="n", channels=(6, 8)):
+    """A network of pictures with tensors of every rank that can be tapped: "relu" [n][6][s][s],
+    "conv" [n][8][s/2][s/2], "pooled" [n][8][1][1], "tokens" [n][s*s/4][8], "flat" [n][8], "out"
+    [n][5]; with other channels than 6 and 8 accordingly."""
+    half, (first, second) = side // 2, channels
     return model(
         {"pixels": [batch, 3, side, side]},
         [node("Conv", "pixels w1 b1", "first", pads=[1, 1, 1, 1]), node("Relu", "first", "relu"),
@@ -88,7 +89,7 @@ def pictures_network(side=16, seed=1, batch="n"):
          node("Reshape", "conv shape", "rows"), node("Transpose", "rows", "tokens", perm=[0, 2, 1]),
          node("GlobalAveragePool", "conv", "pooled"), node("Flatten", "pooled", "flat"),
          node("Gemm", "flat w3 b3", "out", transB=1)],
-        {"w1": random([6, 3, 3, 3], seed, 0.5), "b1": random([6], seed + 1),
-         "w2": random([8, 6, 3, 3], seed + 2, 0.5), "w3": random([5, 8], seed + 3),
-         "b3": random([5], seed + 4), "shape": np.array([-1, 8, half * half])},
+        {"w1": random([first, 3, 3, 3], seed, 0.5), "b1": random([first], seed + 1),
+         "w2": random([second, first, 3, 3], seed + 2, 0.5), "w3": random([5, second], seed + 3),
+         "b3": random([5], seed + 4), "shape": np.array([-1, second, half * half])},
         ["out"])
