@@ -50,10 +50,16 @@ void graph_trial_fill_tensor(kin_tensor *tensor, const char *name, uint64_t seed
  * between layouts. */
 void graph_trial_describe(const kin_network *network, char *text, size_t bytes);
 
+/* What failures of graph_trial_agree are to begin with: the case, of many. */
+void graph_trial_label(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
 /* Every engine makes the same of it: reference and plain loops to the last bit, fused ones to
- * within 1e-5 of the largest number. taps NULL: the outputs. Fails the test unless the fused one is
- * described so (NULL: as it likes). */
+ * within 1e-5 of the largest number, or of 1. taps NULL: the outputs. Fails the test unless the
+ * fused one is described so (NULL: as it likes). */
 void graph_trial_agree(graph_maker *make, const char *const *taps, uint32_t tap_count,
                        const char *described);
+/* The same with another tolerance than 1e-5. */
+void graph_trial_agree_within(double relative, graph_maker *make, const char *const *taps,
+                              uint32_t tap_count, const char *described);
 
 #endif

@@ -120,7 +120,8 @@ static void odd_axes(graph_trial *t)
     graph_trial_ints(t, "parts", "2 4");
     NODES("Conv x w > a; Split a parts > b c | axis=2; Concat c b > d | axis=-2; "
           "Concat d a > e | axis=3; Softmax e > f | axis=1; Conv f w > g; "
-          "ReduceMean g > h | axes=1; ReduceMax g > i | axes=-1; Add h i > y");
+          "ReduceMean g > h | axes=1; ReduceMax g > i | axes=-1; ReduceMean g > j | axes=3,1; "
+          "ReduceMean g > k | axes=-1,2; Add h i > l; Add l j > m; Add m k > y");
 }
 
 /* Sides of 1 make a transposition that moves nothing. */
