@@ -5,7 +5,7 @@
 typedef enum kin_cpu_level {
     KIN_CPU_SCALAR,
     KIN_CPU_NEON,   /* every AArch64 */
-    KIN_CPU_AVX2,   /* x86-64-v3: AVX2, POPCNT */
+    KIN_CPU_AVX2,   /* x86-64-v3: AVX2, FMA, POPCNT */
     KIN_CPU_AVX512, /* AVX-512 F, BW, VL and VPOPCNTDQ */
     KIN_CPU_LEVELS
 } kin_cpu_level;
