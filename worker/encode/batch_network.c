@@ -265,6 +265,18 @@ const kin_tensor *kin_batch_network_output(const kin_batch_network *network, uin
     return &network->outputs[i];
 }
 
+uint64_t kin_batch_network_weight_bytes(const kin_batch_network *network)
+{
+    return kin_network_weight_bytes(network->head) +
+           (network->tail == NULL ? 0 : kin_network_weight_bytes(network->tail));
+}
+
+uint64_t kin_batch_network_activation_bytes(const kin_batch_network *network)
+{
+    return kin_network_activation_bytes(network->head) +
+           (network->tail == NULL ? 0 : kin_network_activation_bytes(network->tail));
+}
+
 kin_tensor *kin_batch_network_input(kin_batch_network *network)
 {
     return kin_network_input(network->head, 0);

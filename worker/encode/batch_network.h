@@ -32,6 +32,10 @@ uint32_t kin_batch_network_output_count(const kin_batch_network *network);
 /* Type and shape of output i for one picture. */
 const kin_tensor *kin_batch_network_output(const kin_batch_network *network, uint32_t i);
 
+/* Bytes of weights as they are held, and of the activations of this network or one clone. */
+uint64_t kin_batch_network_weight_bytes(const kin_batch_network *network);
+uint64_t kin_batch_network_activation_bytes(const kin_batch_network *network);
+
 /* Fill the input with a picture's numbers, then put it as picture n; for n from 0 up, then finish
  * with their number. Rows are valid until the next put. Allocates nothing. */
 kin_tensor *kin_batch_network_input(kin_batch_network *network);

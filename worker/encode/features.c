@@ -188,6 +188,14 @@ void kin_features_scratch_destroy(kin_features_scratch **scratch)
     *scratch = NULL;
 }
 
+uint64_t kin_features_memory(const kin_features *features)
+{
+    uint64_t bytes = 0;
+    for (uint32_t n = 0; n < features->network_count; n++)
+        bytes += kin_picture_network_memory(features->networks[n]);
+    return bytes;
+}
+
 uint32_t kin_features_pictures(const kin_features *features)
 {
     uint32_t most = 1;

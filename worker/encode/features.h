@@ -51,6 +51,8 @@ const kin_raster_spec *kin_features_raster(const kin_features *features);
 kin_features_scratch *kin_features_scratch_new(const kin_features *features);
 void kin_features_scratch_destroy(kin_features_scratch **scratch);
 
+/* Bytes of networks and what they run in, with one scratch. */
+uint64_t kin_features_memory(const kin_features *features);
 /* How many pictures a call should have to be fastest; 1 where it does not matter. */
 uint32_t kin_features_pictures(const kin_features *features);
 

@@ -133,6 +133,12 @@ uint32_t kin_picture_network_dimensions(const kin_picture_network *network)
     return network->dimensions;
 }
 
+uint64_t kin_picture_network_memory(const kin_picture_network *network)
+{
+    return kin_batch_network_weight_bytes(network->network) +
+           2 * kin_batch_network_activation_bytes(network->network);
+}
+
 kin_raster_spec kin_picture_network_raster(const kin_network_spec *spec)
 {
     static const kin_raster_mode modes[KIN_NETWORK_RESIZES] = {

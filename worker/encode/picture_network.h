@@ -22,6 +22,8 @@ kin_picture_network *kin_picture_network_clone(kin_picture_network *network);
 void kin_picture_network_close(kin_picture_network **network);
 
 uint32_t kin_picture_network_dimensions(const kin_picture_network *network);
+/* Bytes that it holds with one clone. */
+uint64_t kin_picture_network_memory(const kin_picture_network *network);
 /* The raster that the spec wants of a picture. */
 kin_raster_spec kin_picture_network_raster(const kin_network_spec *spec);
 

@@ -25,11 +25,13 @@ uint64_t kin_summary_memory_bound(const kin_build_state *build)
     uint64_t learn = kin_sampling_memory(build);
     /* Making parts: the picture that is shared with the decoder, and one chunk. */
     uint64_t make = KIN_PICTURE_BYTES_MAX + chunk * (dimensions * 4 + 3 * 16384);
+    /* Networks: beside them, rank 0 keeps the models, and each was read and unpacked twice. */
+    uint64_t networks = kin_features_memory(build->features) + 4 * build->network.bytes;
     /* Exchange: own rows twice while they are sorted, one shard three times. */
     uint64_t own = inputs / ranks + chunk;
     uint64_t exchange =
         2 * own * row_bytes + 3 * (inputs / shards + 1) * row_bytes + EXCHANGE_BYTES;
-    return BASE_BYTES + make + (learn > exchange ? learn : exchange);
+    return BASE_BYTES + make + networks + (learn > exchange ? learn : exchange);
 }
 
 void kin_summary_rejected(uint64_t inputs, const uint64_t rejected[KIN_REASON_COUNT])
