@@ -154,7 +154,8 @@ static void peer_run(const bench_layer *layer, const bench_peer *peer, const flo
             }
         patches = peer->patches;
     }
-    kin_blas_multiply_floats(pixels, layer->out, depth, patches, peer->weights, output);
+    kin_blas_multiply_floats(false, false, pixels, layer->out, depth, patches, peer->weights, 0,
+                             output);
     for (size_t p = 0; p < pixels; p++)
         for (size_t o = 0; o < layer->out; o++) {
             float x = output[p * layer->out + o] + peer->bias[o];
@@ -234,7 +235,8 @@ static void measure_product(const bench_product *product, double seconds)
         double before = thread_seconds();
         kin_gemm(packed, a, product->depth, product->rows, c, product->columns, NULL, 0, &none);
         double between = thread_seconds();
-        kin_blas_multiply_floats(product->rows, product->columns, product->depth, a, b, c);
+        kin_blas_multiply_floats(false, false, product->rows, product->columns, product->depth, a,
+                                 b, 0, c);
         times.ours[times.count] = between - before;
         times.theirs[times.count] = thread_seconds() - between;
     }

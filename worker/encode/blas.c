@@ -47,11 +47,13 @@ void kin_blas_multiply(size_t rows, size_t columns, size_t depth, const double *
                 a, (int)depth, b, (int)columns, 0, c, (int)columns);
 }
 
-void kin_blas_multiply_floats(size_t rows, size_t columns, size_t depth, const float *a,
-                              const float *b, float *c)
+void kin_blas_multiply_floats(bool transpose_a, bool transpose_b, size_t rows, size_t columns,
+                              size_t depth, const float *a, const float *b, float beta, float *c)
 {
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)rows, (int)columns, (int)depth, 1,
-                a, (int)depth, b, (int)columns, 0, c, (int)columns);
+    cblas_sgemm(CblasRowMajor, transpose_a ? CblasTrans : CblasNoTrans,
+                transpose_b ? CblasTrans : CblasNoTrans, (int)rows, (int)columns, (int)depth, 1, a,
+                (int)(transpose_a ? rows : depth), b, (int)(transpose_b ? depth : columns), beta, c,
+                (int)columns);
 }
 
 /* Sizes that dsyevr asks for: 26 n and 10 n at least; more of the first lets it block. */

@@ -25,10 +25,10 @@ void kin_blas_multiply_transposed(size_t rows, size_t columns, size_t depth, con
 void kin_blas_multiply(size_t rows, size_t columns, size_t depth, const double *a, const double *b,
                        double *c);
 
-/* c [rows][columns] = a [rows][depth] times b [depth][columns], in floats. Its only caller is the
- * bench of the convolutions, which it is the peer of. */
-void kin_blas_multiply_floats(size_t rows, size_t columns, size_t depth, const float *a,
-                              const float *b, float *c);
+/* c [rows][columns] = a b + beta c, in floats, with a [rows][depth] and b [depth][columns], each
+ * given as its transpose where transpose_a or transpose_b. */
+void kin_blas_multiply_floats(bool transpose_a, bool transpose_b, size_t rows, size_t columns,
+                              size_t depth, const float *a, const float *b, float beta, float *c);
 
 /* The count largest eigenvalues of a symmetric matrix [n][n] without negative ones, largest first,
  * and their eigenvectors vectors [count][n]: orthonormal, whatever the rank of the matrix. Reads
