@@ -1,10 +1,8 @@
 #include "worker/encode/fast_pool.h"
 
-#include <float.h>
-#include <string.h>
-
 #include "common/base/check.h"
 #include "worker/encode/fuse_match.h"
+#include "worker/encode/gemm_kernel.h"
 #include "worker/encode/layout.h"
 #include "worker/encode/op.h"
 #include "worker/encode/window.h"
@@ -26,36 +24,33 @@ static kin_window window_of(const kin_op_call *call)
     return window;
 }
 
-static void take_larger(float *to, const float *from, size_t count)
+/* Adds a tap; runs those that are there where no more fit. */
+static void add_tap(const kin_kernels *kernels, kin_pool_taps *pool, const float *tap)
 {
-    for (size_t c = 0; c < count; c++)
-        to[c] = from[c] > to[c] ? from[c] : to[c];
+    if (pool->count == KIN_POOL_TAPS) {
+        float divisor = pool->divisor;
+        pool->divisor = 0;
+        kernels->pool(pool);
+        pool->divisor = divisor;
+        pool->goes_on = true;
+        pool->count = 0;
+    }
+    pool->taps[pool->count++] = tap;
 }
 
-static void add(float *to, const float *from, size_t count)
-{
-    for (size_t c = 0; c < count; c++)
-        to[c] += from[c];
-}
-
-/* One output: y [channels] of the taps of the picture x that are on it. Returns their number. */
-static int64_t pool_one(const kin_window_axis *h, const kin_window_axis *w, int64_t oy, int64_t ox,
-                        const float *x, size_t channels, bool maximum, float *y)
+/* The taps of the picture x that are on an output. Returns their number. */
+static int64_t pool_one(const kin_kernels *kernels, const kin_window_axis *h,
+                        const kin_window_axis *w, int64_t oy, int64_t ox, const float *x,
+                        kin_pool_taps *pool)
 {
     int64_t y_first, y_until, x_first, x_until;
     kin_window_taps(h, oy, &y_first, &y_until);
     kin_window_taps(w, ox, &x_first, &x_until);
-    for (size_t c = 0; c < channels; c++)
-        y[c] = maximum ? -FLT_MAX : 0;
+    int64_t top = kin_window_start(h, oy), left = kin_window_start(w, ox);
     for (int64_t ky = y_first; ky < y_until; ky++)
         for (int64_t kx = x_first; kx < x_until; kx++) {
-            int64_t row = kin_window_start(h, oy) + ky * h->dilation;
-            int64_t column = kin_window_start(w, ox) + kx * w->dilation;
-            const float *from = x + (size_t)(row * w->input + column) * channels;
-            if (maximum)
-                take_larger(y, from, channels);
-            else
-                add(y, from, channels);
+            int64_t row = top + ky * h->dilation, column = left + kx * w->dilation;
+            add_tap(kernels, pool, x + (size_t)(row * w->input + column) * pool->channels);
         }
     return (y_until - y_first) * (x_until - x_first);
 }
@@ -71,6 +66,7 @@ static int64_t padded_taps(const kin_window_axis *axis, int64_t o)
 
 static void run_pool(const kin_op_call *call, bool maximum)
 {
+    const kin_kernels *kernels = kin_kernels_here();
     kin_window window = window_of(call);
     const kin_window_axis *h = &window.axes[1], *w = &window.axes[2];
     const kin_shape *in = &call->inputs[0]->shape, *out = &call->outputs[0]->shape;
@@ -81,11 +77,11 @@ static void run_pool(const kin_op_call *call, bool maximum)
         const float *x = (const float *)call->inputs[0]->data + n * kin_shape_product(in, 1, 4);
         for (int64_t oy = 0; oy < out->dims[1]; oy++)
             for (int64_t ox = 0; ox < out->dims[2]; ox++, y += channels) {
-                int64_t count = pool_one(h, w, oy, ox, x, channels, maximum, y);
-                if (maximum) continue;
-                if (with_padding) count = padded_taps(h, oy) * padded_taps(w, ox);
-                for (size_t c = 0; c < channels && count > 0; c++)
-                    y[c] /= (float)count;
+                kin_pool_taps pool = {.channels = channels, .maximum = maximum, .y = y};
+                int64_t count = pool_one(kernels, h, w, oy, ox, x, &pool);
+                if (with_padding && !maximum) count = padded_taps(h, oy) * padded_taps(w, ox);
+                if (!maximum) pool.divisor = (float)count;
+                kernels->pool(&pool);
             }
     }
 }
@@ -102,21 +98,17 @@ static void run_average_pool(const kin_op_call *call)
 
 static void run_global(const kin_op_call *call, bool maximum)
 {
+    const kin_kernels *kernels = kin_kernels_here();
     const kin_shape *in = &call->inputs[0]->shape;
     size_t channels = (size_t)in->dims[3], area = (size_t)(in->dims[1] * in->dims[2]);
     const float *x = call->inputs[0]->data;
     float *y = call->outputs[0]->data;
     for (int64_t n = 0; n < in->dims[0]; n++, y += channels) {
-        for (size_t c = 0; c < channels; c++)
-            y[c] = maximum ? -FLT_MAX : 0;
-        for (size_t i = 0; i < area; i++, x += channels) {
-            if (maximum)
-                take_larger(y, x, channels);
-            else
-                add(y, x, channels);
-        }
-        for (size_t c = 0; c < channels && !maximum; c++)
-            y[c] /= (float)area;
+        kin_pool_taps pool = {
+            .channels = channels, .maximum = maximum, .divisor = maximum ? 0 : (float)area, .y = y};
+        for (size_t i = 0; i < area; i++, x += channels)
+            add_tap(kernels, &pool, x);
+        kernels->pool(&pool);
     }
 }
 

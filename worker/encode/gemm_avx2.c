@@ -2,6 +2,7 @@
 #if defined(__x86_64__)
 #include "worker/encode/activation_body.h"
 #include "worker/encode/depthwise_body.h"
+#include "worker/encode/pool_body.h"
 #include "worker/encode/tile_body.h"
 #include "worker/encode/winograd_body.h"
 
@@ -13,6 +14,7 @@ const kin_kernels kin_kernels_avx2 = {
     .depthwise = depthwise_run,
     .winograd_in = {winograd_in_2, winograd_in_4},
     .winograd_out = {winograd_out_2, winograd_out_4},
+    .pool = pool_run,
     .activate = activate_run,
 };
 #endif

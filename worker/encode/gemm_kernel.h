@@ -83,6 +83,18 @@ typedef struct kin_winograd_out {
     float low, high;
 } kin_winograd_out;
 
+/* One pixel of a pool: y [channels] = the largest, or the sum, of taps [count][channels] in their
+ * order. */
+#define KIN_POOL_TAPS 64
+typedef struct kin_pool_taps {
+    const float *taps[KIN_POOL_TAPS];
+    size_t count, channels;
+    bool maximum;
+    bool goes_on;  /* y holds what other taps gave */
+    float divisor; /* of the sum, where it is above 0 */
+    float *y;
+} kin_pool_taps;
+
 typedef struct kin_kernels {
     const char *name;
     size_t lanes;     /* floats of a vector; a panel has two vectors, the last one or two */
@@ -91,6 +103,7 @@ typedef struct kin_kernels {
     void (*depthwise)(const kin_depthwise_span *span);
     void (*winograd_in[2])(const kin_winograd_in *in); /* F(2x2), F(4x4) */
     void (*winograd_out[2])(const kin_winograd_out *out);
+    void (*pool)(const kin_pool_taps *pool);
     void (*activate)(const kin_activation *activation, float *values, size_t count);
 } kin_kernels;
 

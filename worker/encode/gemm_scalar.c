@@ -1,6 +1,7 @@
 /* Kernels for any machine: four floats at a time, multiplied and added one after the other. */
 #include "worker/encode/activation_body.h"
 #include "worker/encode/depthwise_body.h"
+#include "worker/encode/pool_body.h"
 #include "worker/encode/tile_body.h"
 #include "worker/encode/winograd_body.h"
 
@@ -12,5 +13,6 @@ const kin_kernels kin_kernels_scalar = {
     .depthwise = depthwise_run,
     .winograd_in = {winograd_in_2, winograd_in_4},
     .winograd_out = {winograd_out_2, winograd_out_4},
+    .pool = pool_run,
     .activate = activate_run,
 };
