@@ -389,13 +389,93 @@ static void wanted_values(void **state)
     agree(gate_is_wanted, "kin.Activation+sigmoid Mul Exp Add");
 }
 
+/* --- Zeros around a map ----------------------------------------------------------------------- */
+
+#define PADDED(numbers)                \
+    X("2 3 7 6");                      \
+    graph_trial_ints(t, "p", numbers); \
+    NODE("Pad", "x p", "a")
+#define POOLED NODE_WITH("AveragePool", "a", "y", "kernel_shape=3,3 strides=1,1")
+
+static void pad_average_pool(graph_trial *t)
+{
+    PADDED("0 0 1 2 0 0 2 1");
+    POOLED;
+}
+
+static void pad_conv(graph_trial *t)
+{
+    RANDOM("w", "8 3 3 3");
+    PADDED("0 0 1 4 0 0 0 3");
+    NODE_WITH("Conv", "a w", "y", "pads=1,0,2,1");
+}
+
+static void pad_wider_than_the_pool(graph_trial *t)
+{
+    PADDED("0 0 3 1 0 0 1 1");
+    POOLED;
+}
+
+static void pad_that_cuts(graph_trial *t)
+{
+    PADDED("0 0 -1 1 0 0 1 1");
+    POOLED;
+}
+
+static void pad_of_channels(graph_trial *t)
+{
+    PADDED("0 1 1 1 0 0 1 1");
+    POOLED;
+}
+
+static void pad_of_ones(graph_trial *t)
+{
+    X("2 3 7 6");
+    graph_trial_ints(t, "p", "0 0 1 1 0 0 1 1");
+    NUMBER("one", 1);
+    NODE("Pad", "x p one", "a");
+    POOLED;
+}
+
+static void pad_max_pool(graph_trial *t)
+{
+    PADDED("0 0 1 1 0 0 1 1");
+    NODE_WITH("MaxPool", "a", "y", "kernel_shape=3,3 strides=1,1");
+}
+
+static void pad_for_two(graph_trial *t)
+{
+    PADDED("0 0 1 1 0 0 1 1");
+    POOLED;
+    NODE("Exp", "a", "z");
+    graph_trial_output(t, "z");
+}
+
+static void pad_pool_with_pads(graph_trial *t)
+{
+    PADDED("0 0 1 1 0 0 1 1");
+    NODE_WITH("AveragePool", "a", "y", "kernel_shape=3,3 strides=2,2 pads=1,1,1,1");
+}
+
+static void pads(void **state)
+{
+    (void)state;
+    agree(pad_average_pool, "nhwc.AveragePool");
+    agree(pad_conv, "kin.Conv");
+    agree(pad_wider_than_the_pool, "Pad nhwc.AveragePool");
+    agree(pad_that_cuts, "Pad nhwc.AveragePool");
+    agree(pad_of_channels, "Pad nhwc.AveragePool");
+    agree(pad_of_ones, "Pad nhwc.AveragePool");
+    agree(pad_max_pool, "Pad nhwc.MaxPool");
+    agree(pad_for_two, "Pad nhwc.AveragePool Exp");
+    agree(pad_pool_with_pads, "Pad nhwc.AveragePool");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(convolutions),
-        cmocka_unit_test(sums),
-        cmocka_unit_test(products),
-        cmocka_unit_test(wanted_values),
+        cmocka_unit_test(convolutions), cmocka_unit_test(sums),          cmocka_unit_test(products),
+        cmocka_unit_test(pads),         cmocka_unit_test(wanted_values),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,6 +6,7 @@
 
 #include "common/base/memory.h"
 #include "worker/encode/fuse_match.h"
+#include "worker/encode/fuse_pad.h"
 
 kin_fused *kin_node_fused(const kin_node *node)
 {
@@ -360,6 +361,7 @@ static void absorb_node(kin_graph *graph, const kin_uses *uses, uint32_t n)
 
 void kin_graph_fuse(kin_graph *graph)
 {
+    kin_fuse_pads(graph);
     fuse_expressions(graph);
     for (uint32_t n = 0; n < graph->node_count; n++)
         if (!graph->nodes[n].removed && graph->nodes[n].input_count > 0) fuse_node(graph, n);
