@@ -39,7 +39,7 @@ endif
 
 # Every .c outside tests belongs to one archive, except the files with main(): *_main.c.
 folders := common/base common/code common/image proto coordinator/partition coordinator/serve \
-	coordinator/client worker/decode worker/encode worker/train worker/shard worker/search \
+	coordinator/client worker/decode worker/encode worker/dataset worker/train worker/shard worker/search \
 	worker/index worker/serve worker/verify
 sources := $(wildcard $(addsuffix /*.c,$(folders)))
 mains := $(filter %_main.c,$(sources))

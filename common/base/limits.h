@@ -3,6 +3,8 @@
 #ifndef COMMON_BASE_LIMITS_H
 #define COMMON_BASE_LIMITS_H
 
+#include <stdint.h>
+
 /* Codes: three widths, so that kernels are fixed-size and a code is at most four words. */
 #define KIN_CODE_BITS_MIN 64
 #define KIN_CODE_BITS_DEFAULT 64
@@ -44,6 +46,13 @@
 
 /* Feature vectors: a float each; 8,192 holds every tap of the networks we know. */
 #define KIN_FEATURE_DIMENSIONS_MAX 8192
+
+/* Data sets for learning and measuring. Classes: every picture's class is compared with every
+ * other's, and a table of all of them is to be read. */
+#define KIN_CLASSES_MAX 65536
+#define KIN_CLASS_NAME_BYTES_MAX 255
+/* An IDX file is held in memory, a byte a pixel: five million pictures of 28 x 28. */
+#define KIN_IDX_BYTES_MAX ((uint64_t)4 << 30)
 
 /* Shards of a generation: one a worker slot; a query message names all of them in 16 KiB. */
 #define KIN_SHARDS_DEFAULT 4

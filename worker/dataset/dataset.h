@@ -1,0 +1,79 @@
+/* A data set: feature vectors, and for each its key, its class, its code where there are any. What
+ * a hasher learns from and what it is measured on. */
+#ifndef WORKER_DATASET_DATASET_H
+#define WORKER_DATASET_DATASET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/base/checksum.h"
+#include "common/base/status.h"
+#include "common/code/code.h"
+
+/* Immutable after opening; any thread. */
+typedef struct kin_dataset kin_dataset;
+
+/* Where a data set comes from; zeroed but for source is a good start. Texts are borrowed. */
+typedef struct kin_dataset_options {
+    /* FEATURES.npy            float32 [n][d], mapped: may be larger than memory
+     * idx:IMAGES[,LABELS]     IDX files, gzipped or not; pixels / 255 are the features
+     * INDEX                   a folder: the features that it keeps, in the order of ids */
+    const char *source;
+    /* NULL                    the classes of the source, where it has some
+     * FILE.npy                integers [n]
+     * idx:LABELS              an IDX file of n bytes
+     * FILE                    text: n lines `class`, or lines `key<TAB>class` in any order
+     * "folders"               the folder that the picture (by its key) lies in
+     * "top-folders"           the first folder below the one that all pictures are in; pictures
+     *                         directly in that one are of class "." */
+    const char *labels;
+    /* A text file of n lines, the keys of rows that have none by themselves; NULL: there is none.
+     */
+    const char *keys;
+    /* Rows of an INDEX without kept features are fine: the data set then has dimensions 0. */
+    bool without_features;
+} kin_dataset_options;
+
+/* A row that no line of a key-to-class file names. */
+#define KIN_NO_CLASS UINT32_MAX
+
+/* KIN_BAD_INPUT, KIN_CORRUPT, KIN_LIMIT, KIN_NOT_FOUND: one sentence that names the file. Numbers
+ * are not looked at before they are read. */
+KIN_MUST_USE kin_status kin_dataset_open(kin_dataset **dataset, const kin_dataset_options *options,
+                                         kin_error *error);
+void kin_dataset_close(kin_dataset **dataset);
+
+/* As it was given, for sentences. */
+const char *kin_dataset_name(const kin_dataset *dataset);
+uint64_t kin_dataset_count(const kin_dataset *dataset);      /* n, at least 1 */
+uint32_t kin_dataset_dimensions(const kin_dataset *dataset); /* d; 0: it has codes alone */
+
+/* Rows [first, first + count) into vectors [count][d]. KIN_BAD_INPUT names the row where a number
+ * is not finite. */
+KIN_MUST_USE kin_status kin_dataset_read(const kin_dataset *dataset, uint64_t first, uint64_t count,
+                                         float *vectors, kin_error *error);
+/* The same for any rows [count]. */
+KIN_MUST_USE kin_status kin_dataset_gather(const kin_dataset *dataset, const uint64_t *rows,
+                                           uint64_t count, float *vectors, kin_error *error);
+
+/* The key of a row, not NUL-terminated; NULL where rows have none. Borrowed. */
+const char *kin_dataset_key(const kin_dataset *dataset, uint64_t row, uint32_t *bytes);
+
+/* The code that an INDEX has for the row, of kin_dataset_bits bits. */
+void kin_dataset_code(const kin_dataset *dataset, uint64_t row, kin_code *code);
+unsigned kin_dataset_bits(const kin_dataset *dataset); /* 0: there are no codes */
+
+/* The class of each row, [n] of numbers below kin_dataset_classes or KIN_NO_CLASS; NULL where no
+ * classes were given. Classes are numbered in the order of their names: numbers by value where all
+ * come from integers, else byte by byte. */
+const uint32_t *kin_dataset_labels(const kin_dataset *dataset);
+uint32_t kin_dataset_classes(const kin_dataset *dataset);
+/* NUL-terminated; integers in decimal. */
+const char *kin_dataset_class_name(const kin_dataset *dataset, uint32_t label);
+
+/* What the features of an INDEX are ("builtin/1"); NULL for files, whose digest then says it. */
+const char *kin_dataset_features(const kin_dataset *dataset);
+/* Of the source's bytes: the file of vectors or pixels, the manifest. Reads all of them. */
+kin_digest kin_dataset_digest(const kin_dataset *dataset);
+
+#endif
