@@ -343,6 +343,21 @@ void kin_network_run(kin_network *network)
         network->steps[i].run(&network->steps[i].call);
 }
 
+uint32_t kin_network_step_count(const kin_network *network)
+{
+    return network->step_count;
+}
+
+const kin_node *kin_network_step_node(const kin_network *network, uint32_t i)
+{
+    return network->steps[i].call.node;
+}
+
+void kin_network_run_step(kin_network *network, uint32_t i)
+{
+    network->steps[i].run(&network->steps[i].call);
+}
+
 uint64_t kin_network_activation_bytes(const kin_network *network)
 {
     return network->shared->plan.bytes + network->shared->scratch_bytes;

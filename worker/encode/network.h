@@ -50,6 +50,11 @@ const kin_tensor *kin_network_output(const kin_network *network, uint32_t i);
 /* Allocates nothing and cannot fail. */
 void kin_network_run(kin_network *network);
 
+/* The same in steps, for timing: one node each, in order. All of them are one run. */
+uint32_t kin_network_step_count(const kin_network *network);
+const kin_node *kin_network_step_node(const kin_network *network, uint32_t i);
+void kin_network_run_step(kin_network *network, uint32_t i);
+
 /* Bytes of activations (planned, with scratch) and of weights as they are held. */
 uint64_t kin_network_activation_bytes(const kin_network *network);
 uint64_t kin_network_weight_bytes(const kin_network *network);

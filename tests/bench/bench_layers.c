@@ -1,0 +1,133 @@
+/* Where the time of a network goes, on one thread, layer by layer.
+ *
+ *   bench_layers [--batch N] [--seconds S] MODEL.onnx
+ *
+ * Prints for each layer its share of a run, the median over runs of its time, and how many numbers
+ * it multiplies and adds a second (of the plain definition: Winograd's layers may be above what the
+ * processor can do). */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/base/clock.h"
+#include "common/base/cpu.h"
+#include "common/base/file.h"
+#include "common/base/memory.h"
+#include "common/base/options.h"
+#include "common/base/random.h"
+#include "worker/encode/blas.h"
+#include "worker/encode/fast_ops.h"
+#include "worker/encode/network.h"
+#include "worker/encode/onnx_file.h"
+#include "worker/index/model_listing.h"
+
+#define RUNS_MIN 5
+#define RUNS_MAX 1000
+
+static int compare(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static kin_status open_network(const char *path, int64_t batch, kin_network **network,
+                               kin_error *error)
+{
+    kin_graph *graph = NULL;
+    kin_network_input_shape given = {0};
+    kin_network_options options = {.shapes = &given, .shape_count = 1};
+    uint32_t guessed = 0;
+    kin_buffer file = {0};
+    kin_status status = kin_file_read(path, KIN_ONNX_BYTES_MAX, &file, error);
+    if (status == KIN_OK) status = kin_onnx_parse(&graph, file.data, file.bytes, NULL, path, error);
+    if (status == KIN_OK)
+        status = kin_model_listing_guess(graph, path, &given.shape, &guessed, error);
+    if (status == KIN_OK && graph->input_count == 0)
+        status = kin_fail(error, KIN_BAD_INPUT, "%s: takes no input", path);
+    if (status == KIN_OK) {
+        if (guessed == 0) given.shape = graph->values[graph->inputs[0]].tensor.shape;
+        given.shape.dims[0] = batch;
+        status = kin_network_open(network, &graph, &options, error);
+    }
+    kin_graph_destroy(&graph);
+    kin_buffer_fini(&file);
+    return status;
+}
+
+static void fill_input(kin_network *network)
+{
+    kin_random random = {.state = 1};
+    kin_tensor *input = kin_network_input(network, 0);
+    for (int64_t k = 0; k < kin_tensor_count(input); k++)
+        kin_tensor_set(input, k, 2 * kin_random_unit(&random) - 1);
+}
+
+/* times [steps][RUNS_MAX] in ms. Returns the number of runs. */
+static size_t measure(kin_network *network, int64_t seconds, double *times)
+{
+    uint32_t steps = kin_network_step_count(network);
+    size_t runs = 0;
+    kin_network_run(network);
+    int64_t now = kin_clock_ns(), until = now + seconds * 1000000000;
+    for (; runs < RUNS_MIN || (now < until && runs < RUNS_MAX); runs++)
+        for (uint32_t i = 0; i < steps; i++) {
+            int64_t before = kin_clock_ns();
+            kin_network_run_step(network, i);
+            now = kin_clock_ns();
+            times[i * RUNS_MAX + runs] = (double)(now - before) / 1e6;
+        }
+    return runs;
+}
+
+static void print(const kin_network *network, double *times, size_t runs)
+{
+    const kin_graph *graph = kin_network_graph(network);
+    uint32_t steps = kin_network_step_count(network);
+    double sum = 0;
+    for (uint32_t i = 0; i < steps; i++) {
+        qsort(times + i * RUNS_MAX, runs, sizeof *times, compare);
+        sum += times[i * RUNS_MAX + runs / 2];
+    }
+    for (uint32_t i = 0; i < steps; i++) {
+        const kin_node *node = kin_network_step_node(network, i);
+        const kin_shape *out = &graph->values[node->outputs[0]].tensor.shape;
+        double ms = times[i * RUNS_MAX + runs / 2];
+        double pairs = (double)kin_shape_count(out) * (double)kin_fast_depth(graph, node);
+        char in_text[KIN_SHAPE_TEXT_BYTES] = "", out_text[KIN_SHAPE_TEXT_BYTES];
+        if (node->input_count > 0 && node->inputs[0] != KIN_VALUE_NONE)
+            kin_shape_text(&graph->values[node->inputs[0]].tensor.shape, in_text);
+        printf("%5.1f %% %9.4f ms %7.1f GFLOP/s  %-12.12s %-10.10s %s to %s\n", 100 * ms / sum, ms,
+               2 * pairs / ms / 1e6, node->op, kin_fast_method(node), in_text,
+               kin_shape_text(out, out_text));
+    }
+    printf("%.4f ms in %u layers, medians of %zu runs, %s\n", sum, steps, runs,
+           kin_cpu_level_name(kin_cpu_level_get()));
+}
+
+int main(int argc, char **argv)
+{
+    int64_t batch = 1, seconds = 2;
+    const kin_option table[] = {
+        {"batch", 0, KIN_OPTION_NUMBER, &batch, 1, 1024, NULL},
+        {"seconds", 0, KIN_OPTION_NUMBER, &seconds, 0, 3600, NULL},
+        {0},
+    };
+    int count;
+    kin_error error = {0};
+    kin_network *network = NULL;
+    kin_blas_init();
+    kin_status status = kin_options_parse(table, argc, argv, &count, &error);
+    if (status == KIN_OK && count != 1)
+        status = kin_fail(&error, KIN_BAD_INPUT, "usage: [--batch N] [--seconds S] MODEL.onnx");
+    if (status == KIN_OK) status = open_network(argv[1], batch, &network, &error);
+    if (status == KIN_OK) {
+        double *times =
+            kin_calloc((size_t)kin_network_step_count(network) * RUNS_MAX, sizeof *times);
+        fill_input(network);
+        print(network, times, measure(network, seconds, times));
+        free(times);
+    } else {
+        fprintf(stderr, "bench_layers: %s\n", error.text);
+    }
+    kin_network_close(&network);
+    return status == KIN_OK ? 0 : 1;
+}
