@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "common/base/check.h"
 
@@ -74,4 +75,17 @@ bool kin_memory_reserve(size_t bytes)
     __asm__ volatile("" : : "r"(memory) : "memory");
     free(memory);
     return true;
+}
+
+#define CACHE_LINE ((size_t)64)
+#define LARGE_PAGE ((size_t)2 << 20)
+
+void *kin_memory_large(size_t bytes)
+{
+    size_t alignment = bytes >= LARGE_PAGE ? LARGE_PAGE : CACHE_LINE;
+    void *memory = NULL;
+    if (posix_memalign(&memory, alignment, bytes != 0 ? bytes : 1) != 0) return NULL;
+    /* A hint: without large pages everything works, a little slower. */
+    if (bytes >= LARGE_PAGE) (void)madvise(memory, bytes, MADV_HUGEPAGE);
+    return memory;
 }

@@ -20,6 +20,10 @@ char *kin_strdup(const char *text) __attribute__((returns_nonnull));
 /* A new string from a printf format. */
 char *kin_sprintf(const char *format, ...) __attribute__((format(printf, 1, 2), returns_nonnull));
 
+/* Aligned to a line of the cache and, from 2 MiB up, on large pages where the system has them: for
+ * what is read from end to end, where a page every 4 KiB costs. Not zeroed; NULL: no memory. */
+void *kin_memory_large(size_t bytes);
+
 /* Takes bytes from the system now and keeps them for what this process will allocate later: a job
  * that does not fit fails when it starts, not after hours. False if they are not to be had. Works
  * with glibc; elsewhere the memory may be taken anew. */

@@ -215,7 +215,7 @@ static kin_status settle(kin_network *network, kin_error *error)
         return kin_fail(error, KIN_LIMIT,
                         "the network needs %zu MB of memory while it runs; the limit is %zu",
                         bytes >> 20, ARENA_BYTES_MAX >> 20);
-    network->arena = aligned_alloc(KIN_PLAN_ALIGNMENT, bytes);
+    network->arena = kin_memory_large(bytes);
     if (network->arena == NULL)
         return kin_fail(error, KIN_LIMIT, "no memory for a network of %zu MB", bytes >> 20);
     memset(network->arena, 0, bytes);
