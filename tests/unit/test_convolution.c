@@ -272,28 +272,38 @@ static void depthwise_ones(void **state)
     }
 }
 
-/* 3x3 at stride 1, with sides that are no multiples of a Winograd tile. */
-static void three_by_three_ones(void **state)
+/* Kernels that have minimal filters, with sides that are no multiples of a tile. */
+static void winograd_ones(void **state)
 {
     (void)state;
+    static const struct {
+        uint32_t height, width;
+        const char *method; /* of large pictures with many channels */
+    } kernels[] = {{3, 3, "winograd4"}, {5, 5, "winograd5"}, {1, 3, "winograd3"},
+                   {3, 1, "winograd3"}, {1, 7, "winograd7"}, {7, 1, "winograd7"}};
     kin_random random = {.state = 5};
-    for (int round = 0; round < 150; round++) {
+    for (int round = 0; round < 300; round++) {
+        size_t kernel = below(&random, sizeof kernels / sizeof *kernels);
         convolution_case test = {.spec = {.groups = 1,
                                           .channels_in = 1 + below(&random, 70),
                                           .channels_out = 1 + below(&random, 70),
                                           .height = 1 + below(&random, 30),
                                           .width = 1 + below(&random, 30),
-                                          .kernel_h = 3,
-                                          .kernel_w = 3,
+                                          .kernel_h = kernels[kernel].height,
+                                          .kernel_w = kernels[kernel].width,
                                           .stride_h = 1,
                                           .stride_w = 1,
                                           .dilation_h = 1,
                                           .dilation_w = 1,
-                                          .pad_top = below(&random, 3),
-                                          .pad_left = below(&random, 3),
-                                          .pad_bottom = below(&random, 3),
-                                          .pad_right = below(&random, 3)}};
-        try_case(&test, &random);
+                                          .pad_top = below(&random, 4),
+                                          .pad_left = below(&random, 4),
+                                          .pad_bottom = below(&random, 4),
+                                          .pad_right = below(&random, 4)}};
+        bool many = test.spec.channels_in >= 16 && test.spec.channels_out >= 16;
+        bool large = test.spec.height >= 15 && test.spec.width >= 15;
+        const char *method = try_case(&test, &random);
+        if (many && large) assert_string_equal(method, kernels[kernel].method);
+        if (!many) assert_true(strncmp(method, "winograd", 8) != 0);
     }
 }
 
@@ -358,9 +368,9 @@ static void large_ones(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(dense_ones),          cmocka_unit_test(pointwise_ones),
-        cmocka_unit_test(grouped_ones),        cmocka_unit_test(depthwise_ones),
-        cmocka_unit_test(three_by_three_ones), cmocka_unit_test(extreme_ones),
+        cmocka_unit_test(dense_ones),    cmocka_unit_test(pointwise_ones),
+        cmocka_unit_test(grouped_ones),  cmocka_unit_test(depthwise_ones),
+        cmocka_unit_test(winograd_ones), cmocka_unit_test(extreme_ones),
         cmocka_unit_test(large_ones),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

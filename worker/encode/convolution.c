@@ -12,10 +12,6 @@
 #define DEPTHWISE_MULTIPLIER_MAX 8
 /* Lines of fewer outputs than a tile has rows leave it half empty; gathered patches fill it. */
 #define NARROW_WIDTH 9
-#define WINOGRAD_CHANNELS_MIN 16
-/* Pictures so small that tiles of 4x4 are few and their 36 matrices are read for little: tiles of
- * 2x2 have 16. */
-#define WINOGRAD_SMALL_PIXELS 64
 /* A line of output whose taps span more than this is gathered tap by tap: only extreme paddings,
  * strides and dilations do. */
 #define BLOCK_BYTES_MAX ((size_t)8 << 20)
@@ -43,16 +39,6 @@ static size_t output_size(size_t size, size_t before, size_t after, size_t taps,
     return padded < extent ? 0 : (padded - extent) / stride + 1;
 }
 
-/* Transforms pay where they are shared by many channels. */
-static bool winograd_fits(const kin_convolution *convolution)
-{
-    const kin_convolution_spec *spec = &convolution->spec;
-    return spec->groups == 1 && spec->kernel_h == 3 && spec->kernel_w == 3 && spec->stride_h == 1 &&
-           spec->stride_w == 1 && spec->dilation_h == 1 && spec->dilation_w == 1 &&
-           spec->channels_in >= WINOGRAD_CHANNELS_MIN &&
-           spec->channels_out >= WINOGRAD_CHANNELS_MIN;
-}
-
 /* Depends on the spec alone: a result must not depend on what is fast at the moment. */
 static const kin_method *choose_method(const kin_convolution *convolution)
 {
@@ -64,10 +50,8 @@ static const kin_method *choose_method(const kin_convolution *convolution)
     if (spec->kernel_h == 1 && spec->kernel_w == 1 && spec->stride_h == 1 && spec->stride_w == 1 &&
         !padded)
         return &kin_method_gemm;
-    if (winograd_fits(convolution))
-        return convolution->out_height * convolution->out_width > WINOGRAD_SMALL_PIXELS
-                   ? &kin_method_winograd4
-                   : &kin_method_winograd2;
+    const kin_method *winograd = kin_winograd_choose(convolution);
+    if (winograd != NULL) return winograd;
     size_t lines = kin_convolution_extent(1, 1, spec->kernel_h, spec->dilation_h);
     size_t width = kin_convolution_extent(convolution->out_width, spec->stride_w, spec->kernel_w,
                                           spec->dilation_w);

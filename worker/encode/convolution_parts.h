@@ -24,12 +24,11 @@ typedef struct kin_method {
     void (*run)(const kin_convolution *convolution, const kin_convolution_call *call);
 } kin_method;
 
-extern const kin_method kin_method_gemm;      /* convolution_direct.c */
-extern const kin_method kin_method_direct;    /* convolution_direct.c */
-extern const kin_method kin_method_patches;   /* convolution_direct.c */
-extern const kin_method kin_method_depthwise; /* convolution_depthwise.c */
-extern const kin_method kin_method_winograd2; /* convolution_winograd.c */
-extern const kin_method kin_method_winograd4;
+extern const kin_method kin_method_gemm;                          /* convolution_direct.c */
+extern const kin_method kin_method_direct;                        /* convolution_direct.c */
+extern const kin_method kin_method_patches;                       /* convolution_direct.c */
+extern const kin_method kin_method_depthwise;                     /* convolution_depthwise.c */
+extern const kin_method kin_methods_winograd[KIN_WINOGRAD_FORMS]; /* convolution_winograd.c */
 
 /* prepare fills what stands below the line. */
 struct kin_convolution {
@@ -51,6 +50,8 @@ void kin_taps_inside(int64_t start, size_t taps, size_t dilation, size_t size, s
                      size_t *end);
 /* Input pixels between the first and the last tap of count outputs, both of them counted. */
 size_t kin_convolution_extent(size_t count, size_t stride, size_t taps, size_t dilation);
+/* Winograd's method where it pays, or NULL. */
+const kin_method *kin_winograd_choose(const kin_convolution *convolution);
 /* Panels of every group, k in the order of (line, column, channel), and bias behind them. */
 void kin_convolution_pack(kin_convolution *convolution);
 /* Floats of a group's panels. */

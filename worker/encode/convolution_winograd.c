@@ -1,6 +1,7 @@
-/* 3x3 convolutions at stride 1 by Winograd's F(4x4, 3x3) and F(2x2, 3x3): tiles of n x n inputs,
- * n = m + 2, are transformed, multiplied with n x n matrices of transformed weights, and
- * transformed back to m x m outputs: 4 and 2.25 times fewer products than there are taps. */
+/* Convolutions at stride 1 by Winograd's minimal filters: tiles of n x n inputs, n = m + r - 1 for
+ * r taps, are transformed, multiplied with n x n matrices of transformed weights, and transformed
+ * back to m x m outputs: 4, 2.25 (3x3) and 2.8 (5x5) times fewer products than there are taps.
+ * Kernels of one line or column likewise: 2 (3 taps) and 1.75 (7 taps) times fewer. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,23 +12,38 @@
  */
 #define CHUNK_BYTES ((size_t)768 << 10)
 #define CHANNEL_MULTIPLE 16
+/* Transforms pay where they are shared by many channels. */
+#define CHANNELS_MIN 16
+/* Pictures so small that tiles of 4x4 are few and their 36 matrices are read for little: tiles of
+ * 2x2 have 16. */
+#define SMALL_PIXELS 64
+#define TAPS_MAX 7
+#define POINTS_MAX 8
 
-/* G of F(2x2, 3x3) and of F(4x4, 3x3). */
-static const double weights_2[4][3] = {{1, 0, 0}, {0.5, 0.5, 0.5}, {0.5, -0.5, 0.5}, {0, 0, 1}};
-static const double weights_4[6][3] = {{1. / 4, 0, 0},
-                                       {-1. / 6, -1. / 6, -1. / 6},
-                                       {-1. / 6, 1. / 6, -1. / 6},
-                                       {1. / 24, 1. / 12, 1. / 6},
-                                       {1. / 24, -1. / 12, 1. / 6},
-                                       {0, 0, 1}};
+typedef struct winograd_form {
+    size_t m, taps;
+    bool square; /* else along a line or a column */
+} winograd_form;
+
+static const winograd_form forms[KIN_WINOGRAD_FORMS] = {
+    [KIN_WINOGRAD_2X2_3X3] = {2, 3, true}, [KIN_WINOGRAD_4X4_3X3] = {4, 3, true},
+    [KIN_WINOGRAD_2X2_5X5] = {2, 5, true}, [KIN_WINOGRAD_4_3] = {4, 3, false},
+    [KIN_WINOGRAD_2_7] = {2, 7, false},
+};
+
+/* One axis of a tile; one that is not transformed has one of each. */
+typedef struct winograd_axis {
+    size_t m, n, taps, tiles;
+} winograd_axis;
 
 /* Sizes in floats. */
 typedef struct winograd_layout {
-    size_t m, n;
-    size_t tiles_x, tiles_y;
+    kin_winograd_form form;
+    winograd_axis y, x;
+    size_t planes;            /* n of both axes multiplied */
     size_t in, out;           /* channels, in whole vectors of any instruction set */
-    size_t in_step, out_step; /* from one of the n * n planes of tiles to the next */
-    size_t panels;            /* one of the n * n matrices */
+    size_t in_step, out_step; /* from one of the planes of tiles to the next */
+    size_t panels;            /* one of the matrices, there is one a plane */
 } winograd_layout;
 
 static size_t round_up(size_t count, size_t multiple)
@@ -35,12 +51,21 @@ static size_t round_up(size_t count, size_t multiple)
     return (count + multiple - 1) / multiple * multiple;
 }
 
-static winograd_layout layout_of(const kin_convolution *convolution, size_t m)
+static winograd_axis axis_of(const winograd_form *form, size_t taps, size_t outputs)
+{
+    size_t m = taps == 1 ? 1 : form->m;
+    return (winograd_axis){m, m + taps - 1, taps, (outputs + m - 1) / m};
+}
+
+static winograd_layout layout_of(const kin_convolution *convolution)
 {
     const kin_convolution_spec *spec = &convolution->spec;
-    winograd_layout layout = {.m = m, .n = m + 2};
-    layout.tiles_x = (convolution->out_width + m - 1) / m;
-    layout.tiles_y = (convolution->out_height + m - 1) / m;
+    winograd_layout layout = {.form =
+                                  (kin_winograd_form)(convolution->method - kin_methods_winograd)};
+    const winograd_form *form = &forms[layout.form];
+    layout.y = axis_of(form, spec->kernel_h, convolution->out_height);
+    layout.x = axis_of(form, spec->kernel_w, convolution->out_width);
+    layout.planes = layout.y.n * layout.x.n;
     layout.in = round_up(spec->channels_in, CHANNEL_MULTIPLE);
     layout.out = round_up(spec->channels_out, CHANNEL_MULTIPLE);
     /* A line of the cache more, so that planes do not compete for the same sets of it. */
@@ -51,36 +76,63 @@ static winograd_layout layout_of(const kin_convolution *convolution, size_t m)
     return layout;
 }
 
-/* G g G^T of every pair of channels: to [n * n][channels_in][channels_out]. */
-static void transform_weights(const kin_convolution_spec *spec, const double (*g)[3], size_t n,
-                              float *to)
+/* --- Weights --------------------------------------------------------------------------------- */
+
+/* G [n][taps] of an axis: powers of the points that winograd_body.h says, over what its transforms
+ * leave to them; the last tap for the point at infinity. */
+static void find_g(const winograd_axis *axis, double (*g)[TAPS_MAX])
 {
-    size_t in = spec->channels_in, out = spec->channels_out;
-    for (size_t o = 0; o < out; o++)
-        for (size_t c = 0; c < in; c++) {
-            const float *taps = spec->weights + (o * in + c) * 9;
-            double half[6][3];
-            for (size_t i = 0; i < n; i++)
-                for (size_t x = 0; x < 3; x++)
-                    half[i][x] = g[i][0] * taps[x] + g[i][1] * taps[3 + x] + g[i][2] * taps[6 + x];
-            for (size_t i = 0; i < n; i++)
-                for (size_t j = 0; j < n; j++)
-                    to[((i * n + j) * in + c) * out + o] =
-                        (float)(half[i][0] * g[j][0] + half[i][1] * g[j][1] + half[i][2] * g[j][2]);
-        }
+    static const double points[POINTS_MAX - 1] = {0, 1, -1, 2, -2, 1. / 2, -1. / 2};
+    static const double over_4[] = {1, 2, 2}, over_6[] = {4, -6, -6, 24, 24};
+    static const double over_8[] = {1, -9. / 2, -9. / 2, 90, 90, 45. / 32, 45. / 32};
+    const double *over = axis->n == 4 ? over_4 : axis->n == 6 ? over_6 : over_8;
+    memset(g, 0, POINTS_MAX * sizeof *g);
+    for (size_t i = 0; i + 1 < axis->n; i++) {
+        double power = 1 / over[i];
+        for (size_t t = 0; t < axis->taps; t++, power *= points[i])
+            g[i][t] = power;
+    }
+    g[axis->n - 1][axis->taps - 1] = 1;
 }
 
-static void prepare(kin_convolution *convolution, size_t m)
+/* G g G^T of every pair of channels: to [planes][channels_in][channels_out]. */
+static void transform_weights(const kin_convolution_spec *spec, const winograd_layout *layout,
+                              float *to)
+{
+    const winograd_axis *y = &layout->y, *x = &layout->x;
+    size_t in = spec->channels_in, out = spec->channels_out;
+    double g_y[POINTS_MAX][TAPS_MAX], g_x[POINTS_MAX][TAPS_MAX];
+    find_g(y, g_y);
+    find_g(x, g_x);
+    for (size_t pair = 0; pair < in * out; pair++) {
+        const float *taps = spec->weights + pair * y->taps * x->taps;
+        size_t place = pair % in * out + pair / in;
+        for (size_t i = 0; i < y->n; i++) {
+            double line[TAPS_MAX] = {0};
+            for (size_t t = 0; t < y->taps; t++)
+                for (size_t u = 0; u < x->taps; u++)
+                    line[u] += g_y[i][t] * taps[t * x->taps + u];
+            for (size_t j = 0; j < x->n; j++) {
+                double sum = 0;
+                for (size_t u = 0; u < x->taps; u++)
+                    sum += line[u] * g_x[j][u];
+                to[(i * x->n + j) * in * out + place] = (float)sum;
+            }
+        }
+    }
+}
+
+static void prepare(kin_convolution *convolution)
 {
     const kin_convolution_spec *spec = &convolution->spec;
-    winograd_layout layout = layout_of(convolution, m);
-    size_t planes = layout.n * layout.n, tiles = layout.tiles_x * layout.tiles_y;
+    winograd_layout layout = layout_of(convolution);
+    size_t planes = layout.planes, tiles = layout.y.tiles * layout.x.tiles;
     size_t most = CHUNK_BYTES / (planes * (layout.in + layout.out) * sizeof(float));
     size_t tile_rows = KIN_TILE_ROWS_MAX, chunks;
     most = most < 2 * tile_rows ? 2 * tile_rows : most / tile_rows * tile_rows;
     chunks = (tiles + most - 1) / most;
     convolution->chunk = chunks == 0 ? 1 : (tiles + chunks - 1) / chunks;
-    layout = layout_of(convolution, m);
+    layout = layout_of(convolution);
     convolution->scratch_bytes =
         (planes * (layout.in_step + layout.out_step) + layout.in) * sizeof(float);
 
@@ -93,7 +145,7 @@ static void prepare(kin_convolution *convolution, size_t m)
     convolution->bias = bias;
     size_t pairs = (size_t)spec->channels_in * spec->channels_out;
     float *transformed = kin_malloc(planes * pairs * sizeof *transformed);
-    transform_weights(spec, m == 2 ? weights_2 : weights_4, layout.n, transformed);
+    transform_weights(spec, &layout, transformed);
     for (size_t i = 0; i < planes; i++)
         kin_panels_pack(convolution->kernels, spec->channels_in, spec->channels_out,
                         transformed + i * pairs, spec->channels_out, 1,
@@ -101,36 +153,53 @@ static void prepare(kin_convolution *convolution, size_t m)
     free(transformed);
 }
 
+/* --- Running --------------------------------------------------------------------------------- */
+
 /* Pixels of tile t, those outside the picture at zeros, to its place in every plane. */
 static void transform_in(const kin_convolution *convolution, const winograd_layout *layout,
                          const kin_convolution_call *call, size_t t, const float *zeros, float *to)
 {
     const kin_convolution_spec *spec = &convolution->spec;
     kin_winograd_in in = {.channels = spec->channels_in, .to = to, .step = layout->in_step};
-    int64_t top = (int64_t)(t / layout->tiles_x * layout->m) - spec->pad_top;
-    int64_t left = (int64_t)(t % layout->tiles_x * layout->m) - spec->pad_left;
-    for (size_t i = 0; i < layout->n * layout->n; i++) {
-        int64_t y = top + (int64_t)(i / layout->n), x = left + (int64_t)(i % layout->n);
-        bool there = y >= 0 && y < spec->height && x >= 0 && x < spec->width;
-        in.pixels[i] =
-            there ? call->input + (size_t)(y * spec->width + x) * call->input_stride : zeros;
-    }
-    convolution->kernels->winograd_in[layout->m / 4](&in);
+    int64_t top = (int64_t)(t / layout->x.tiles * layout->y.m) - spec->pad_top;
+    int64_t left = (int64_t)(t % layout->x.tiles * layout->x.m) - spec->pad_left;
+    const float **pixel = in.pixels;
+    for (size_t i = 0; i < layout->y.n; i++)
+        for (size_t j = 0; j < layout->x.n; j++) {
+            int64_t y = top + (int64_t)i, x = left + (int64_t)j;
+            bool there = y >= 0 && y < spec->height && x >= 0 && x < spec->width;
+            *pixel++ =
+                there ? call->input + (size_t)(y * spec->width + x) * call->input_stride : zeros;
+        }
+    convolution->kernels->winograd[layout->form].in(&in);
+}
+
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* A column is a line to the kernel. */
+static void lay_down(kin_winograd_out *out)
+{
+    out->columns = out->lines;
+    out->lines = 1;
+    out->output_stride = out->output_line;
+    out->sum_stride = out->sum_line;
 }
 
 static void transform_out(const kin_convolution *convolution, const winograd_layout *layout,
                           const kin_convolution_call *call, size_t t, const float *from)
 {
     const kin_convolution_spec *spec = &convolution->spec;
-    size_t y = t / layout->tiles_x * layout->m, x = t % layout->tiles_x * layout->m;
+    size_t y = t / layout->x.tiles * layout->y.m, x = t % layout->x.tiles * layout->x.m;
     size_t pixel = y * convolution->out_width + x;
-    size_t below = convolution->out_height - y, right = convolution->out_width - x;
     kin_winograd_out out = {.from = from,
                             .step = layout->out_step,
                             .bias = convolution->bias,
                             .channels = spec->channels_out,
-                            .lines = below < layout->m ? below : layout->m,
-                            .columns = right < layout->m ? right : layout->m,
+                            .lines = smaller(convolution->out_height - y, layout->y.m),
+                            .columns = smaller(convolution->out_width - x, layout->x.m),
                             .output = call->output + pixel * call->output_stride,
                             .output_line = convolution->out_width * call->output_stride,
                             .output_stride = call->output_stride,
@@ -141,19 +210,20 @@ static void transform_out(const kin_convolution *convolution, const winograd_lay
         out.sum_line = convolution->out_width * call->sum_stride;
         out.sum_stride = call->sum_stride;
     }
+    if (layout->x.taps == 1) lay_down(&out);
     bool clips = kin_activation_clips(&spec->activation, &out.low, &out.high);
-    convolution->kernels->winograd_out[layout->m / 4](&out);
+    convolution->kernels->winograd[layout->form].out(&out);
     for (size_t i = 0; !clips && i < out.lines; i++)
         kin_kernels_activate(convolution->kernels, &spec->activation,
                              out.output + i * out.output_line, out.columns, out.channels,
                              out.output_stride);
 }
 
-static void run(const kin_convolution *convolution, const kin_convolution_call *call, size_t m)
+static void run(const kin_convolution *convolution, const kin_convolution_call *call)
 {
     const kin_convolution_spec *spec = &convolution->spec;
-    winograd_layout layout = layout_of(convolution, m);
-    size_t planes = layout.n * layout.n, tiles = layout.tiles_x * layout.tiles_y;
+    winograd_layout layout = layout_of(convolution);
+    size_t planes = layout.planes, tiles = layout.y.tiles * layout.x.tiles;
     float *zeros = call->scratch, *inputs = zeros + layout.in;
     float *outputs = inputs + planes * layout.in_step;
     memset(zeros, 0, layout.in * sizeof *zeros);
@@ -181,25 +251,27 @@ static void run(const kin_convolution *convolution, const kin_convolution_call *
     }
 }
 
-static void prepare_2(kin_convolution *convolution)
-{
-    prepare(convolution, 2);
-}
+const kin_method kin_methods_winograd[KIN_WINOGRAD_FORMS] = {
+    [KIN_WINOGRAD_2X2_3X3] = {"winograd2", prepare, run},
+    [KIN_WINOGRAD_4X4_3X3] = {"winograd4", prepare, run},
+    [KIN_WINOGRAD_2X2_5X5] = {"winograd5", prepare, run},
+    [KIN_WINOGRAD_4_3] = {"winograd3", prepare, run},
+    [KIN_WINOGRAD_2_7] = {"winograd7", prepare, run},
+};
 
-static void prepare_4(kin_convolution *convolution)
+const kin_method *kin_winograd_choose(const kin_convolution *convolution)
 {
-    prepare(convolution, 4);
+    const kin_convolution_spec *spec = &convolution->spec;
+    size_t shorter = smaller(spec->kernel_h, spec->kernel_w);
+    size_t longer = spec->kernel_h + spec->kernel_w - shorter;
+    if (spec->groups != 1 || spec->stride_h != 1 || spec->stride_w != 1 || spec->dilation_h != 1 ||
+        spec->dilation_w != 1 || spec->channels_in < CHANNELS_MIN ||
+        spec->channels_out < CHANNELS_MIN)
+        return NULL;
+    bool small = convolution->out_height * convolution->out_width <= SMALL_PIXELS;
+    for (size_t i = 0; i < KIN_WINOGRAD_FORMS; i++)
+        if (forms[i].taps == longer && shorter == (forms[i].square ? longer : 1) &&
+            !(i == KIN_WINOGRAD_2X2_3X3 && !small))
+            return &kin_methods_winograd[i];
+    return NULL;
 }
-
-static void run_2(const kin_convolution *convolution, const kin_convolution_call *call)
-{
-    run(convolution, call, 2);
-}
-
-static void run_4(const kin_convolution *convolution, const kin_convolution_call *call)
-{
-    run(convolution, call, 4);
-}
-
-const kin_method kin_method_winograd2 = {"winograd2", prepare_2, run_2};
-const kin_method kin_method_winograd4 = {"winograd4", prepare_4, run_4};

@@ -3,7 +3,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "common/base/check.h"
 #include "common/base/memory.h"
@@ -20,7 +19,6 @@
 /* Rows this many floats apart share their sets of a first-level cache, which has this many ways. */
 #define SET_STRIDE 1024
 #define SET_WAYS 8
-#define LARGE_PAGE ((size_t)2 << 20)
 
 struct kin_packed {
     const kin_kernels *kernels;
@@ -30,12 +28,8 @@ struct kin_packed {
 
 float *kin_weights_alloc(size_t count)
 {
-    size_t bytes = (count * sizeof(float) + KIN_ALIGNMENT - 1) / KIN_ALIGNMENT * KIN_ALIGNMENT;
-    size_t alignment = bytes >= LARGE_PAGE ? LARGE_PAGE : KIN_ALIGNMENT;
-    void *memory = NULL;
-    KIN_CHECK(posix_memalign(&memory, alignment, bytes != 0 ? bytes : KIN_ALIGNMENT) == 0);
-    /* A hint: without large pages everything works, a little slower. */
-    if (bytes >= LARGE_PAGE) madvise(memory, bytes, MADV_HUGEPAGE);
+    float *memory = kin_memory_large(count * sizeof *memory);
+    KIN_CHECK(memory != NULL);
     return memory;
 }
 

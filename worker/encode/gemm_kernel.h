@@ -60,21 +60,32 @@ typedef struct kin_depthwise_span {
     float low, high;
 } kin_depthwise_span;
 
-/* A tile of Winograd's F(m x m, 3x3), n = m + 2, of all channels. The arrays behind to, from and
- * bias hold whole vectors. */
+/* Winograd's transforms that there are: outputs of a tile, taps. Those with one number of each are
+ * along a line or a column. */
+typedef enum kin_winograd_form {
+    KIN_WINOGRAD_2X2_3X3,
+    KIN_WINOGRAD_4X4_3X3,
+    KIN_WINOGRAD_2X2_5X5,
+    KIN_WINOGRAD_4_3,
+    KIN_WINOGRAD_2_7,
+    KIN_WINOGRAD_FORMS
+} kin_winograd_form;
+
+/* A tile of m x m outputs with r x r taps, n = m + r - 1, or of m in a line, of all channels. The
+ * arrays behind to, from and bias hold whole vectors. */
 typedef struct kin_winograd_in {
-    const float *pixels[36]; /* [n][n] */
+    const float *pixels[36]; /* [n][n] or [n] */
     size_t channels;
-    float *to; /* [n * n] of step floats apart */
+    float *to; /* [n * n] or [n], step floats apart */
     size_t step;
 } kin_winograd_in;
 
 typedef struct kin_winograd_out {
-    const float *from; /* [n * n] of step floats apart */
+    const float *from; /* [n * n] or [n], step floats apart */
     size_t step;
     const float *bias;
     size_t channels;
-    size_t lines, columns; /* how much of the tile the picture has, up to m */
+    size_t lines, columns; /* how much of the tile the picture has, up to m; a line: 1 and m */
     float *output;
     size_t output_line, output_stride;
     bool has_sum;
@@ -82,6 +93,11 @@ typedef struct kin_winograd_out {
     size_t sum_line, sum_stride;
     float low, high;
 } kin_winograd_out;
+
+typedef struct kin_winograd_kernels {
+    void (*in)(const kin_winograd_in *in);
+    void (*out)(const kin_winograd_out *out);
+} kin_winograd_kernels;
 
 /* One pixel of a pool: y [channels] = the largest, or the sum, of taps [count][channels] in their
  * order. */
@@ -101,8 +117,7 @@ typedef struct kin_kernels {
     size_t tile_rows; /* of the largest tile */
     kin_tile_kernel tiles[2][KIN_TILE_ROWS_MAX]; /* [vectors - 1][rows - 1] */
     void (*depthwise)(const kin_depthwise_span *span);
-    void (*winograd_in[2])(const kin_winograd_in *in); /* F(2x2), F(4x4) */
-    void (*winograd_out[2])(const kin_winograd_out *out);
+    kin_winograd_kernels winograd[KIN_WINOGRAD_FORMS];
     void (*pool)(const kin_pool_taps *pool);
     void (*activate)(const kin_activation *activation, float *values, size_t count);
 } kin_kernels;
@@ -150,8 +165,7 @@ typedef struct kin_product {
 
 void kin_product_run(const kin_kernels *kernels, const kin_product *product);
 
-/* Aligned and on large pages where the system has them: weights are read from end to end, and a
- * page every 4 KiB costs. Not zeroed; freed with free(). */
+/* As kin_memory_large, but never NULL; freed with free(). */
 float *kin_weights_alloc(size_t count);
 
 kin_packed *kin_packed_new_for(const kin_kernels *kernels, size_t depth, size_t columns,

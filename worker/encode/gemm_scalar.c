@@ -11,8 +11,7 @@ const kin_kernels kin_kernels_scalar = {
     .tile_rows = TILE_ROWS,
     .tiles = {TILES(1), TILES(2)},
     .depthwise = depthwise_run,
-    .winograd_in = {winograd_in_2, winograd_in_4},
-    .winograd_out = {winograd_out_2, winograd_out_4},
+    .winograd = WINOGRAD,
     .pool = pool_run,
     .activate = activate_run,
 };
