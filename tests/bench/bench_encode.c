@@ -65,14 +65,13 @@ static void filter_train(char **arguments, const kin_buffer *input)
                                  .decoder = "none",
                                  .dimensions = (uint32_t)atoi(arguments[3])};
     if (options.dimensions == 0) die("dimensions are a positive number");
-    kin_train_slice slices[KIN_TRAIN_SLICES];
     uint64_t count = input->bytes / sizeof(float) / options.dimensions;
-    kin_lone_rank_slices((const float *)(const void *)input->data, count, options.dimensions,
-                         slices);
+    kin_train_source source =
+        kin_lone_rank_source((const float *)(const void *)input->data, count, options.dimensions);
     kin_train_context context = kin_lone_rank_context();
     kin_buffer file = {0};
     kin_error error = {0};
-    if (kin_train(&context, &options, slices, &file, &error) != KIN_OK) die(error.text);
+    if (kin_train(&context, &options, &source, &file, &error) != KIN_OK) die(error.text);
     write_all(file.data, file.bytes);
     kin_buffer_fini(&file);
 }

@@ -6,16 +6,20 @@
 #include "worker/encode/encoder.h"
 #include "worker/train/train.h"
 
-/* Cuts vectors [count][dimensions] into KIN_TRAIN_SLICES runs of nearly equal length. */
-void kin_lone_rank_slices(const float *vectors, uint64_t count, uint32_t dimensions,
-                          kin_train_slice slices[KIN_TRAIN_SLICES]);
+/* vectors [count][dimensions] as what training reads; borrowed. */
+kin_train_source kin_lone_rank_source(const float *vectors, uint64_t count, uint32_t dimensions);
 
 kin_train_context kin_lone_rank_context(void);
 
-/* Trains as each of `ranks` ranks at once, a thread each, on slices [KIN_TRAIN_SLICES]; rank r's
- * file, status and sentence are in files[r], statuses[r] and errors[r]. */
+/* Runs work as each of `ranks` ranks at once, a thread each, with a context of its own; user is
+ * passed on. */
+void kin_rank_threads_run(int ranks, void (*work)(const kin_train_context *context, void *user),
+                          void *user);
+
+/* Trains as each of `ranks` ranks; rank r's file, status and sentence are in files[r], statuses[r]
+ * and errors[r]. */
 void kin_rank_threads_train(int ranks, const kin_train_options *options,
-                            const kin_train_slice *slices, kin_buffer *files, kin_status *statuses,
+                            const kin_train_source *source, kin_buffer *files, kin_status *statuses,
                             kin_error *errors);
 
 /* An encoder for the builtin features learned from vectors [count][their dimensions]; aborts where

@@ -50,7 +50,7 @@ static float *make_clusters(uint64_t count, unsigned clusters, uint32_t dimensio
 
 /* Trains with each number of ranks and returns the file, after checking that all ranks of all jobs
  * made the same one. */
-static kin_buffer train_everywhere(const kin_train_options *options, const kin_train_slice *slices)
+static kin_buffer train_everywhere(const kin_train_options *options, const kin_train_source *source)
 {
     const int rank_counts[] = {1, 2, 3, 4, KIN_TRAIN_SLICES + 2};
     kin_buffer first = {0};
@@ -58,7 +58,7 @@ static kin_buffer train_everywhere(const kin_train_options *options, const kin_t
         kin_buffer files[KIN_TRAIN_SLICES + 2] = {0};
         kin_status statuses[KIN_TRAIN_SLICES + 2];
         kin_error errors[KIN_TRAIN_SLICES + 2] = {0};
-        kin_rank_threads_train(rank_counts[i], options, slices, files, statuses, errors);
+        kin_rank_threads_train(rank_counts[i], options, source, files, statuses, errors);
         for (int r = 0; r < rank_counts[i]; r++) {
             if (statuses[r] != KIN_OK) fail_msg("rank %d: %s", r, errors[r].text);
             if (first.bytes == 0) {
@@ -78,17 +78,15 @@ static void ranks_agree(void **state)
     (void)state;
     uint64_t count = 5003; /* slices of unequal length, blocks that are not full */
     float *vectors = make_clusters(count, 20, DIMENSIONS, 0.5);
-    kin_train_slice slices[KIN_TRAIN_SLICES];
-    kin_lone_rank_slices(vectors, count, DIMENSIONS, slices);
-    slices[3].count = 0;
+    kin_train_source source = kin_lone_rank_source(vectors, count, DIMENSIONS);
     for (int i = 0; i < 2; i++) {
         kin_train_options options = options_of(i == 0 ? "itq" : "lsh", 64);
-        kin_buffer file = train_everywhere(&options, slices);
+        kin_buffer file = train_everywhere(&options, &source);
         kin_encoder_file parsed;
         kin_error error = {0};
         assert_int_equal(kin_encoder_file_parse(&parsed, file.data, file.bytes, "f", &error),
                          KIN_OK);
-        assert_int_equal(parsed.card.training_count, count - 312);
+        assert_int_equal(parsed.card.training_count, count);
         assert_string_equal(parsed.card.blas, kin_blas_core_name());
         assert_int_equal(parsed.card.iterations, i == 0 ? 50 : 0);
         kin_buffer_fini(&file);
@@ -146,9 +144,9 @@ static void poor_samples(void **state)
                  {same, 600, false},  {zeros, 600, false}, {constant, 600, true}};
     for (size_t c = 0; c < 2 * sizeof cases / sizeof *cases; c++) {
         kin_train_options options = options_of(c % 2 == 0 ? "itq" : "lsh", 64);
-        kin_train_slice slices[KIN_TRAIN_SLICES];
-        kin_lone_rank_slices(cases[c / 2].vectors, cases[c / 2].count, DIMENSIONS, slices);
-        kin_buffer file = train_everywhere(&options, slices);
+        kin_train_source source =
+            kin_lone_rank_source(cases[c / 2].vectors, cases[c / 2].count, DIMENSIONS);
+        kin_buffer file = train_everywhere(&options, &source);
         learned hasher = hasher_of(&file);
         kin_code first, again, last;
         kin_hash(hasher.planes, hasher.thresholds, 64, DIMENSIONS, cases[c / 2].vectors, &first);
@@ -169,13 +167,13 @@ static void poor_samples(void **state)
     free(vectors);
 }
 
-static void assert_refused(const kin_train_options *options, const kin_train_slice *slices,
+static void assert_refused(const kin_train_options *options, const kin_train_source *source,
                            kin_status status, const char *text)
 {
     kin_buffer files[3] = {0};
     kin_status statuses[3];
     kin_error errors[3] = {0};
-    kin_rank_threads_train(3, options, slices, files, statuses, errors);
+    kin_rank_threads_train(3, options, source, files, statuses, errors);
     for (int r = 0; r < 3; r++) {
         assert_int_equal(statuses[r], status);
         assert_int_equal(files[r].bytes, 0);
@@ -189,27 +187,28 @@ static void refusals(void **state)
 {
     (void)state;
     float *vectors = make_clusters(100, 10, DIMENSIONS, 1);
-    kin_train_slice slices[KIN_TRAIN_SLICES], none[KIN_TRAIN_SLICES] = {0};
-    kin_lone_rank_slices(vectors, 100, DIMENSIONS, slices);
+    kin_train_source source = kin_lone_rank_source(vectors, 100, DIMENSIONS);
+    kin_train_source none = kin_lone_rank_source(vectors, 0, DIMENSIONS);
     kin_train_options options = options_of("itq", 128);
-    assert_refused(&options, slices, KIN_BAD_INPUT, "128 bits cannot be learned from");
+    assert_refused(&options, &source, KIN_BAD_INPUT, "128 bits cannot be learned from");
     options = options_of("itq", 65);
-    assert_refused(&options, slices, KIN_BAD_INPUT, "65 bits");
+    assert_refused(&options, &source, KIN_BAD_INPUT, "65 bits");
     options = options_of("pq", 64);
-    assert_refused(&options, slices, KIN_BAD_INPUT, "'pq'; there are: itq, lsh");
+    assert_refused(&options, &source, KIN_BAD_INPUT, "'pq'; there are: itq, lsh");
     options = options_of("itq", 64);
-    options.dimensions = 1000000;
-    assert_refused(&options, slices, KIN_LIMIT, "1000000 dimensions");
+    options.dimensions = none.dimensions = 1000000;
+    assert_refused(&options, &none, KIN_LIMIT, "1000000 dimensions");
     options = options_of("itq", 64);
-    assert_refused(&options, none, KIN_BAD_INPUT, "no picture to learn");
+    none.dimensions = DIMENSIONS;
+    assert_refused(&options, &none, KIN_BAD_INPUT, "no picture to learn");
     char long_name[80];
     memset(long_name, 'x', sizeof long_name - 1);
     long_name[sizeof long_name - 1] = '\0';
     options.decoder = long_name;
-    assert_refused(&options, slices, KIN_BAD_INPUT, "'decoder'");
+    assert_refused(&options, &source, KIN_BAD_INPUT, "'decoder'");
     options = options_of("lsh", 64);
     vectors[50 * DIMENSIONS + 7] = NAN;
-    assert_refused(&options, slices, KIN_BAD_INPUT, "feature 7");
+    assert_refused(&options, &source, KIN_BAD_INPUT, "feature 7");
     free(vectors);
 }
 
@@ -274,8 +273,7 @@ static void itq_beats_lsh_beats_chance(void **state)
     float *vectors = make_clusters(COUNT, CLUSTERS, DIMENSIONS, 1);
     for (size_t i = 0; i < (size_t)COUNT * DIMENSIONS; i++)
         if (i % DIMENSIONS >= 32) vectors[i] *= 0.7f;
-    kin_train_slice slices[KIN_TRAIN_SLICES];
-    kin_lone_rank_slices(vectors, COUNT, DIMENSIONS, slices);
+    kin_train_source source = kin_lone_rank_source(vectors, COUNT, DIMENSIONS);
     double found[2];
     kin_code *codes = kin_calloc(COUNT, sizeof *codes);
     for (int i = 0; i < 2; i++) {
@@ -283,7 +281,7 @@ static void itq_beats_lsh_beats_chance(void **state)
         kin_buffer file = {0};
         kin_train_context context = kin_lone_rank_context();
         kin_error error = {0};
-        assert_int_equal(kin_train(&context, &options, slices, &file, &error), KIN_OK);
+        assert_int_equal(kin_train(&context, &options, &source, &file, &error), KIN_OK);
         learned hasher = hasher_of(&file);
         for (size_t j = 0; j < COUNT; j++)
             kin_hash(hasher.planes, hasher.thresholds, 64, DIMENSIONS, vectors + j * DIMENSIONS,

@@ -14,7 +14,7 @@
 #include "common/base/memory.h"
 #include "common/base/stop.h"
 
-enum { TAG_BEAT = 1, TAG_FAILURE, TAG_ASK, TAG_GIVE, TAG_SLICE };
+enum { TAG_BEAT = 1, TAG_FAILURE, TAG_ASK, TAG_GIVE, TAG_SLICE, TAG_SWAP };
 
 /* Numbers of one call: counts of MPI are int, and a piece of 8 MB is large enough to be fast. */
 #define PIECE_COUNT ((size_t)1 << 20)
@@ -409,6 +409,46 @@ void kin_comm_sum_slices(kin_comm *comm, uint32_t slice_count, const double *sli
     }
     free(received);
     kin_comm_broadcast(comm, total, count * sizeof *total);
+}
+
+/* Requests of one piece of a swap: pieces that are beyond a span's end are not sent. */
+static int start_piece(kin_comm *comm, int r, size_t at, const float *send, const kin_span *sent,
+                       float *receive, const kin_span *received, MPI_Request *requests)
+{
+    int count = 0;
+    if (at < received->count) {
+        size_t left = received->count - at;
+        MPI_Irecv(receive + received->at + at, (int)(left < PIECE_COUNT ? left : PIECE_COUNT),
+                  MPI_FLOAT, r, TAG_SWAP, comm->world, &requests[count++]);
+    }
+    if (at < sent->count) {
+        size_t left = sent->count - at;
+        MPI_Isend(send + sent->at + at, (int)(left < PIECE_COUNT ? left : PIECE_COUNT), MPI_FLOAT,
+                  r, TAG_SWAP, comm->world, &requests[count++]);
+    }
+    return count;
+}
+
+void kin_comm_swap(kin_comm *comm, const float *send, const kin_span *sent, float *receive,
+                   const kin_span *received)
+{
+    MPI_Request *requests = kin_malloc(2 * (size_t)comm->ranks * sizeof(MPI_Request));
+    size_t most = 0;
+    for (int r = 0; r < comm->ranks; r++) {
+        if (r == comm->rank) continue;
+        if (sent[r].count > most) most = sent[r].count;
+        if (received[r].count > most) most = received[r].count;
+    }
+    for (size_t at = 0; at < most; at += PIECE_COUNT) {
+        int count = 0;
+        for (int r = 0; r < comm->ranks; r++)
+            if (r != comm->rank)
+                count += start_piece(comm, r, at, send, &sent[r], receive, &received[r],
+                                     requests + count);
+        for (int i = 0; i < count; i++)
+            wait_for(comm, &requests[i]);
+    }
+    free(requests);
 }
 
 static void ask(kin_comm *comm)

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "common/base/status.h"
+#include "worker/train/context.h"
 
 /* Between two beats, and the silence after which a rank is given up. A minute less the time that
  * mpirun takes to end the others. KINDRED_SILENCE_MS in the environment overrides it, for tests. */
@@ -71,6 +72,11 @@ void kin_comm_exchange(kin_comm *comm, const kin_comm_parcel *send, kin_comm_par
  * the slices added in ascending order from zero, whatever the number of ranks. */
 void kin_comm_sum_slices(kin_comm *comm, uint32_t slice_count, const double *slice_sums,
                          size_t count, double *total);
+
+/* Span sent[r] of send to rank r, and what rank r sends to span received[r] of receive; spans
+ * [ranks], those of this rank itself left alone. send may be receive where spans do not meet. */
+void kin_comm_swap(kin_comm *comm, const float *send, const kin_span *sent, float *receive,
+                   const kin_span *received);
 
 /* Hands items [count] of rank 0 out to whoever is ready; borrowed until all ranks are through.
  * Every rank: begin, next until it is false, barrier. A rank asks for its next item before it

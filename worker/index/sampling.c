@@ -44,24 +44,42 @@ void kin_sampling_count(kin_build_state *build)
     build->sampled_pictures = first[building->chunk_count];
 }
 
-/* Copies the vectors [from, until) of the sample, in its order. */
-static void load_vectors(kin_build_state *build, uint64_t from, uint64_t until, float *vectors)
+/* The sample as rows that training reads: parts are mapped when their first row is, and stay so. */
+typedef struct sample_rows {
+    kin_build_state *build;
+    kin_part_file *files; /* [chunk_count], closed until needed */
+} sample_rows;
+
+/* The chunk that holds a row of the sample. */
+static uint64_t chunk_of(const kin_build_state *build, uint64_t row)
 {
-    const uint64_t *first = build->sample_first;
+    uint64_t low = 0, high = build->building.chunk_count;
+    while (high - low > 1) {
+        uint64_t middle = low + (high - low) / 2;
+        if (build->sample_first[middle] <= row)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static void read_rows(void *user, uint64_t first, uint64_t count, float *vectors)
+{
+    sample_rows *rows = user;
+    kin_build_state *build = rows->build;
     uint32_t dimensions = kin_features_dimensions(build->features);
-    for (uint64_t c = 0; c < build->building.chunk_count; c++) {
-        if (first[c + 1] <= from || first[c] >= until || first[c] == first[c + 1]) continue;
-        kin_part_file file;
+    const uint64_t *firsts = build->sample_first;
+    uint64_t chunk = chunk_of(build, first);
+    for (uint64_t row = first; row < first + count; row++, vectors += dimensions) {
+        while (row >= firsts[chunk + 1])
+            chunk++;
+        kin_part_file *file = &rows->files[chunk];
         kin_error error;
-        if (kin_part_file_open(&file, &build->building, c, &error) != KIN_OK)
+        if (file->mapping.data == NULL &&
+            kin_part_file_open(file, &build->building, chunk, &error) != KIN_OK)
             kin_comm_fail(build->comm, &error);
-        uint64_t start = first[c] > from ? first[c] : from;
-        uint64_t end = first[c + 1] < until ? first[c + 1] : until;
-        for (uint64_t i = start; i < end; i++)
-            kin_part_vector(&file.part, (uint32_t)(i - first[c]),
-                            vectors + (i - from) * dimensions);
-        kin_part_file_close(&file);
-        kin_comm_tick(build->comm);
+        kin_part_vector(&file->part, (uint32_t)(row - firsts[chunk]), vectors);
     }
 }
 
@@ -79,6 +97,15 @@ static kin_status broadcast(void *user, void *data, size_t bytes, kin_error *err
     (void)error;
     kin_build_state *build = user;
     kin_comm_broadcast(build->comm, data, bytes);
+    return KIN_OK;
+}
+
+static kin_status exchange(void *user, const float *send, const kin_span *sent, float *receive,
+                           const kin_span *received, kin_error *error)
+{
+    (void)error;
+    kin_build_state *build = user;
+    kin_comm_swap(build->comm, send, sent, receive, received);
     return KIN_OK;
 }
 
@@ -109,8 +136,7 @@ size_t kin_sampling_memory(const kin_build_state *build)
     if (sample > build->building.list.count) sample = build->building.list.count;
     uint64_t vectors = sample * slices / KIN_TRAIN_SLICES + slices;
     kin_train_options options = training_options(build);
-    return vectors * options.dimensions * sizeof(float) +
-           kin_train_memory(&options, (int)rank, slices, vectors);
+    return kin_train_memory(&options, (int)rank, slices, vectors);
 }
 
 void kin_sampling_reserve(kin_build_state *build)
@@ -128,31 +154,26 @@ void kin_sampling_reserve(kin_build_state *build)
 
 static void train(kin_build_state *build, kin_buffer *file)
 {
-    int rank = kin_comm_rank(build->comm), ranks = kin_comm_ranks(build->comm);
-    uint64_t total = build->sampled_pictures;
-    kin_train_slice slices[KIN_TRAIN_SLICES];
-    float *vectors[KIN_TRAIN_SLICES] = {0};
-    size_t owned = 0;
-    for (uint64_t s = (uint64_t)rank; s < KIN_TRAIN_SLICES; s += (uint64_t)ranks) {
-        uint64_t from = total * s / KIN_TRAIN_SLICES, until = total * (s + 1) / KIN_TRAIN_SLICES;
-        size_t bytes = kin_features_dimensions(build->features) * sizeof(float);
-        vectors[owned] = kin_malloc((until - from) * bytes);
-        load_vectors(build, from, until, vectors[owned]);
-        slices[owned] = (kin_train_slice){.vectors = vectors[owned], .count = until - from};
-        owned++;
-    }
-    kin_train_context context = {.rank = rank,
-                                 .ranks = ranks,
+    uint64_t chunks = build->building.chunk_count;
+    sample_rows rows = {build, kin_calloc(chunks, sizeof *rows.files)};
+    kin_train_source source = {.count = build->sampled_pictures,
+                               .dimensions = kin_features_dimensions(build->features),
+                               .read = read_rows,
+                               .user = &rows};
+    kin_train_context context = {.rank = kin_comm_rank(build->comm),
+                                 .ranks = kin_comm_ranks(build->comm),
                                  .user = build,
                                  .sum_slices = sum_slices,
                                  .broadcast = broadcast,
+                                 .exchange = exchange,
                                  .tick = tick};
     kin_train_options options = training_options(build);
     kin_error error;
-    if (kin_train(&context, &options, slices, file, &error) != KIN_OK)
+    if (kin_train(&context, &options, &source, file, &error) != KIN_OK)
         kin_comm_fail_together(build->comm, &error);
-    for (size_t s = 0; s < owned; s++)
-        free(vectors[s]);
+    for (uint64_t c = 0; c < chunks; c++)
+        kin_part_file_close(&rows.files[c]);
+    free(rows.files);
 }
 
 /* Rank 0 looks whether a run before this one has learned it. */

@@ -10,7 +10,7 @@
 void kin_sampling_choose(uint8_t *sampled, uint64_t chunk_count, uint32_t chunk_pictures,
                          uint64_t pictures);
 
-/* The most memory that learning takes on this rank, vectors included. */
+/* The most memory that learning takes on this rank; vectors are read from mapped parts. */
 size_t kin_sampling_memory(const kin_build_state *build);
 /* Takes it from the system before the first picture is read; ends the job where that fails. */
 void kin_sampling_reserve(kin_build_state *build);

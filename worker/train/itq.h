@@ -4,7 +4,7 @@
 #ifndef WORKER_TRAIN_ITQ_H
 #define WORKER_TRAIN_ITQ_H
 
-#include "worker/train/train.h"
+#include "worker/train/context.h"
 
 /* A slice's centred vectors on the principal directions, rows padded with zeros to whole blocks of
  * KIN_TRAIN_BLOCK_ROWS. */

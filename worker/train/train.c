@@ -59,14 +59,14 @@ static void tick_covariance_end(void *user)
 
 /* The principal directions [bits][dimensions] of the sample, the same on every rank. */
 static kin_status learn_directions(const kin_train_context *context,
-                                   const kin_train_options *options, const kin_train_slice *slices,
+                                   const kin_train_options *options, const kin_train_source *source,
                                    const double *mean, double *directions, kin_error *error)
 {
-    size_t dimensions = options->dimensions, bits = options->bits, size = bits * dimensions;
+    size_t dimensions = source->dimensions, bits = options->bits, size = bits * dimensions;
     bool root = context->rank == 0;
     double *covariance = root ? kin_malloc(dimensions * dimensions * sizeof(double)) : NULL;
-    kin_status status = kin_train_covariance(context, slices, dimensions, mean, covariance, 0,
-                                             COVARIANCE_END, error);
+    kin_status status =
+        kin_train_covariance(context, source, mean, covariance, 0, COVARIANCE_END, error);
     /* The last number says whether LAPACK converged: every rank must fail or none. */
     double *message = kin_calloc(size + 1, sizeof *message);
     if (status == KIN_OK && root) {
@@ -90,20 +90,24 @@ static kin_status learn_directions(const kin_train_context *context,
 }
 
 /* Centred vectors on the directions; the caller frees projected. */
-static kin_itq_slice project_slice(const kin_train_slice *slice, size_t dimensions, size_t bits,
+static kin_itq_slice project_slice(const kin_train_source *source, kin_train_run run, size_t bits,
                                    const double *mean, const double *transposed_directions)
 {
-    size_t blocks = (slice->count + KIN_TRAIN_BLOCK_ROWS - 1) / KIN_TRAIN_BLOCK_ROWS;
-    kin_itq_slice result = {.count = slice->count};
+    size_t dimensions = source->dimensions;
+    size_t blocks = (run.count + KIN_TRAIN_BLOCK_ROWS - 1) / KIN_TRAIN_BLOCK_ROWS;
+    kin_itq_slice result = {.count = run.count};
     result.projected = kin_malloc(blocks * KIN_TRAIN_BLOCK_ROWS * bits * sizeof(double));
     double *block = kin_malloc(KIN_TRAIN_BLOCK_ROWS * dimensions * sizeof *block);
+    float *scratch = kin_malloc(KIN_TRAIN_BLOCK_ROWS * dimensions * sizeof *scratch);
     for (size_t b = 0; b < blocks; b++) {
-        size_t first = b * KIN_TRAIN_BLOCK_ROWS, rows = slice->count - first;
+        size_t first = b * KIN_TRAIN_BLOCK_ROWS, rows = run.count - first;
         if (rows > KIN_TRAIN_BLOCK_ROWS) rows = KIN_TRAIN_BLOCK_ROWS;
-        kin_train_centre_block(slice->vectors + first * dimensions, rows, dimensions, mean, block);
+        const float *vectors = kin_source_run(source, run.first + first, rows, scratch);
+        kin_train_centre_block(vectors, rows, dimensions, mean, block);
         kin_blas_multiply(KIN_TRAIN_BLOCK_ROWS, bits, dimensions, block, transposed_directions,
                           result.projected + first * bits);
     }
+    free(scratch);
     free(block);
     return result;
 }
@@ -117,20 +121,21 @@ static void transpose(size_t rows, size_t columns, const double *matrix, double 
 
 /* planes [bits][dimensions] by PCA and iterative quantization. */
 static kin_status learn_itq(const kin_train_context *context, const kin_train_options *options,
-                            const kin_train_slice *slices, const double *mean, double *planes,
+                            const kin_train_source *source, const double *mean, double *planes,
                             kin_error *error)
 {
-    size_t dimensions = options->dimensions, bits = options->bits;
+    size_t dimensions = source->dimensions, bits = options->bits;
     size_t owned = kin_train_owned_slices(context);
     double *directions = kin_malloc(bits * dimensions * sizeof *directions);
     double *transposed = kin_malloc(bits * dimensions * sizeof *transposed);
     double *rotation = kin_malloc(bits * bits * sizeof *rotation);
     kin_itq_slice *projected = kin_calloc(owned, sizeof *projected);
-    kin_status status = learn_directions(context, options, slices, mean, directions, error);
+    kin_status status = learn_directions(context, options, source, mean, directions, error);
     if (status == KIN_OK) {
         transpose(bits, dimensions, directions, transposed);
         for (size_t s = 0; s < owned; s++) {
-            projected[s] = project_slice(&slices[s], dimensions, bits, mean, transposed);
+            projected[s] = project_slice(source, kin_train_slice(context, source->count, s), bits,
+                                         mean, transposed);
             context->tick(context->user, EIGENVECTORS_END);
         }
         status = kin_itq_learn(context, projected, bits, options->seed, options->iterations,
@@ -227,25 +232,24 @@ size_t kin_train_memory(const kin_train_options *options, int rank, size_t slice
 }
 
 kin_status kin_train(const kin_train_context *context, const kin_train_options *options,
-                     const kin_train_slice *slices, kin_buffer *file, kin_error *error)
+                     const kin_train_source *source, kin_buffer *file, kin_error *error)
 {
     KIN_CHECK(context->ranks >= 1 && context->rank >= 0 && context->rank < context->ranks);
+    KIN_CHECK(source->dimensions == options->dimensions);
     kin_status status = check_options(options, error);
     if (status != KIN_OK) return status;
     kin_blas_init();
-    uint64_t training_count = 0;
     double *mean = kin_malloc(options->dimensions * sizeof *mean);
     double *planes = kin_malloc((size_t)options->bits * options->dimensions * sizeof *planes);
     kin_buffer made = {0};
-    status = kin_train_mean(context, slices, options->dimensions, &training_count, mean, error);
+    status = kin_train_mean(context, source, mean, error);
     if (status != KIN_OK) goto done;
     if (strcmp(options->method, "lsh") == 0)
         draw_lsh(options, planes);
     else
-        status = learn_itq(context, options, slices, mean, planes, error);
+        status = learn_itq(context, options, source, mean, planes, error);
     if (status != KIN_OK) goto done;
-    if (context->rank == 0)
-        status = write_file(options, training_count, mean, planes, &made, error);
+    if (context->rank == 0) status = write_file(options, source->count, mean, planes, &made, error);
     status = share_file(context, status, &made, file, error);
     context->tick(context->user, 1);
 done:

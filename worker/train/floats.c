@@ -1,0 +1,103 @@
+#include "worker/train/floats.h"
+
+#include <math.h>
+#include <string.h>
+
+/* What every x86-64 and AArch64 has; memory is the limit, not arithmetic. */
+#define WIDTH 4
+
+typedef float vector __attribute__((vector_size(WIDTH * sizeof(float))));
+
+static inline vector load(const float *from)
+{
+    vector value;
+    memcpy(&value, from, sizeof value);
+    return value;
+}
+
+static inline void store(float *to, vector value)
+{
+    memcpy(to, &value, sizeof value);
+}
+
+/* The expression for vectors of a and b, and for what is left over. */
+#define FOR_EACH(result, expression)                          \
+    do {                                                      \
+        size_t i = 0;                                         \
+        for (; i + WIDTH <= count; i += WIDTH) {              \
+            vector a = load(first + i), b = load(second + i); \
+            (void)b;                                          \
+            store((result) + i, (expression));                \
+        }                                                     \
+        for (; i < count; i++) {                              \
+            float a = first[i], b = second[i];                \
+            (void)b;                                          \
+            (result)[i] = (expression);                       \
+        }                                                     \
+    } while (0)
+
+void kin_floats_add(float *sum, const float *values, size_t count)
+{
+    const float *first = sum, *second = values;
+    FOR_EACH(sum, a + b);
+}
+
+void kin_floats_scale(float *values, float factor, size_t count)
+{
+    const float *first = values, *second = values;
+    FOR_EACH(values, a * factor);
+}
+
+void kin_floats_logistic_back(float *gradient, const float *output, size_t count)
+{
+    const float *first = gradient, *second = output;
+    FOR_EACH(gradient, a * (b * (1 - b)));
+}
+
+void kin_floats_tanh_back(float *gradient, const float *output, size_t count)
+{
+    const float *first = gradient, *second = output;
+    FOR_EACH(gradient, a * (1 - b * b));
+}
+
+typedef int mask __attribute__((vector_size(WIDTH * sizeof(int))));
+
+void kin_floats_relu(float *output, const float *input, size_t count)
+{
+    size_t i = 0;
+    for (; i + WIDTH <= count; i += WIDTH) {
+        vector x = load(input + i);
+        store(output + i, (vector)((mask)x & (x > 0)));
+    }
+    for (; i < count; i++)
+        output[i] = input[i] > 0 ? input[i] : 0;
+}
+
+void kin_floats_relu_back(float *gradient, const float *output, size_t count)
+{
+    size_t i = 0;
+    for (; i + WIDTH <= count; i += WIDTH)
+        store(gradient + i, (vector)((mask)load(gradient + i) & (load(output + i) > 0)));
+    for (; i < count; i++)
+        if (!(output[i] > 0)) gradient[i] = 0;
+}
+
+void kin_floats_column_sums(const float *matrix, size_t rows, size_t columns, float *sums)
+{
+    memset(sums, 0, columns * sizeof *sums);
+    for (size_t i = 0; i < rows; i++)
+        kin_floats_add(sums, matrix + i * columns, columns);
+}
+
+void kin_floats_fill_rows(float *matrix, size_t rows, size_t columns, const float *row)
+{
+    for (size_t i = 0; i < rows; i++)
+        memcpy(matrix + i * columns, row, columns * sizeof *row);
+}
+
+bool kin_floats_finite(const float *values, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!isfinite(values[i])) return false;
+    return true;
+}
