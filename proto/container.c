@@ -273,26 +273,34 @@ static uint64_t layout_padding(const layout *to)
     return align_up(to->offset, KIN_SECTION_ALIGNMENT) - to->offset;
 }
 
-/* The header, once every section is there and the last block is in the table. */
-static void layout_header(const layout *to, uint8_t header[KIN_CONTAINER_HEADER_BYTES])
+void kin_container_header(uint8_t *header, kin_file_kind kind, uint32_t version,
+                          const kin_section *sections, uint32_t section_count,
+                          uint64_t table_offset, const void *table, size_t table_bytes)
 {
     memset(header, 0, KIN_CONTAINER_HEADER_BYTES);
     memcpy(header, magic, sizeof magic);
-    kin_store_le32(header + offsetof(disk_header, kind), to->kind);
-    kin_store_le32(header + offsetof(disk_header, version), to->version);
-    kin_store_le32(header + offsetof(disk_header, section_count), to->section_count);
+    kin_store_le32(header + offsetof(disk_header, kind), kind);
+    kin_store_le32(header + offsetof(disk_header, version), version);
+    kin_store_le32(header + offsetof(disk_header, section_count), section_count);
     kin_store_le32(header + offsetof(disk_header, block_bytes), KIN_CONTAINER_BLOCK_BYTES);
-    kin_store_le64(header + offsetof(disk_header, file_bytes), to->offset + to->table.bytes);
-    kin_store_le64(header + offsetof(disk_header, block_table_offset), to->offset);
+    kin_store_le64(header + offsetof(disk_header, file_bytes), table_offset + table_bytes);
+    kin_store_le64(header + offsetof(disk_header, block_table_offset), table_offset);
     kin_store_le64(header + offsetof(disk_header, block_table_checksum),
-                   kin_checksum(to->table.data, to->table.bytes));
-    for (uint32_t i = 0; i < to->section_count; i++) {
+                   kin_checksum(table, table_bytes));
+    for (uint32_t i = 0; i < section_count; i++) {
         uint8_t *row = header + sizeof(disk_header) + i * sizeof(disk_section);
-        memcpy(row, to->section[i].name, KIN_SECTION_NAME_BYTES);
-        kin_store_le64(row + offsetof(disk_section, offset), to->section[i].offset);
-        kin_store_le64(row + offsetof(disk_section, bytes), to->section[i].bytes);
+        memcpy(row, sections[i].name, KIN_SECTION_NAME_BYTES);
+        kin_store_le64(row + offsetof(disk_section, offset), sections[i].offset);
+        kin_store_le64(row + offsetof(disk_section, bytes), sections[i].bytes);
     }
     kin_store_le64(header + offsetof(disk_header, header_checksum), header_checksum(header));
+}
+
+/* The header, once every section is there and the last block is in the table. */
+static void layout_header(const layout *to, uint8_t header[KIN_CONTAINER_HEADER_BYTES])
+{
+    kin_container_header(header, to->kind, to->version, to->section, to->section_count, to->offset,
+                         to->table.data, to->table.bytes);
 }
 
 static void layout_finish(layout *to)

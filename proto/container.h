@@ -99,4 +99,9 @@ typedef struct kin_section_source {
 void kin_container_build(kin_buffer *out, kin_file_kind kind, uint32_t version,
                          const kin_section_source *sections, uint32_t section_count);
 
+/* header [KIN_CONTAINER_HEADER_BYTES] of a file whose sections and block table are known. */
+void kin_container_header(uint8_t *header, kin_file_kind kind, uint32_t version,
+                          const kin_section *sections, uint32_t section_count,
+                          uint64_t table_offset, const void *table, size_t table_bytes);
+
 #endif

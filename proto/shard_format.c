@@ -1,23 +1,124 @@
 #include "proto/shard_format.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "common/base/bytes.h"
 #include "common/base/check.h"
 #include "common/base/limits.h"
+#include "proto/shard_check.h"
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
                "shards are mapped as they are: a big-endian machine needs a converting reader");
 
 /* proto/SHARD.md: the section "meta". */
 enum {
-    META_COUNT = 0,   /* u64 */
-    META_BITS = 8,    /* u32 */
-    META_NUMBER = 12, /* u32 */
-    META_FIRST = 16,  /* 32 bytes: the code, big-endian, zero behind its width */
-    META_LAST = 48    /* 32 bytes */
+    META_COUNT = 0,        /* u64 */
+    META_BITS = 8,         /* u32 */
+    META_NUMBER = 12,      /* u32 */
+    META_FIRST = 16,       /* 32 bytes: the code, big-endian, zero behind its width */
+    META_LAST = 48,        /* 32 bytes */
+    META_TABLES = 80,      /* u32 */
+    META_ID_BYTES = 84,    /* u32 */
+    META_START_BYTES = 88, /* u32 */
+    META_ZERO = 92,        /* u32 */
+    META_TABLE = 96        /* rows of rotation (u16), bucket bits (u16), zero (u32) */
 };
-_Static_assert(META_LAST + KIN_CODE_BYTES_MAX == KIN_SHARD_META_BYTES, "proto/SHARD.md");
+#define META_TABLE_BYTES 8
+_Static_assert(META_LAST + KIN_CODE_BYTES_MAX == KIN_SHARD_META_BYTES_1, "proto/SHARD.md");
+_Static_assert(META_TABLE + KIN_TABLES_MAX * META_TABLE_BYTES == KIN_SHARD_META_BYTES,
+               "proto/SHARD.md");
+
+/* Below so many codes a scan takes less than a tenth of a millisecond. */
+#define TABLES_CODES_MIN 65536u
+/* From so many codes on, memory decides: starts of 2^24 buckets are less than what a byte less an
+ * entry saves. */
+#define LARGE_CODES ((uint64_t)1 << 28)
+/* Codes of a bucket, on average, at least: two groups. */
+#define BUCKET_CODES_MIN 32
+
+uint32_t kin_shard_tables_auto(uint64_t count, uint32_t bits, uint64_t bytes_max)
+{
+    uint32_t tables = count < TABLES_CODES_MIN ? 1 : bits == 64 ? 3 : 4;
+    for (; tables > 1 && bytes_max > 0; tables--) {
+        kin_shard_meta meta = {.count = count, .bits = bits};
+        kin_shard_plan(&meta, tables, count);
+        if (kin_shard_search_bytes(&meta) <= bytes_max) break;
+    }
+    return tables;
+}
+
+void kin_shard_plan(kin_shard_meta *meta, uint32_t table_count, uint64_t id_max)
+{
+    KIN_CHECK(table_count >= 1 && table_count <= KIN_TABLES_MAX);
+    meta->table_count = table_count;
+    meta->id_bytes = id_max <= UINT32_MAX ? 4 : id_max >> 40 == 0 ? 5 : 8;
+    meta->start_bytes = meta->count <= UINT32_MAX ? 4 : 8;
+    uint32_t fill = 0; /* bits of buckets that are full enough */
+    while (fill < KIN_TABLE_BUCKET_BITS_MAX && meta->count >> (fill + 1) >= BUCKET_CODES_MIN)
+        fill++;
+    for (uint32_t j = 0; j < table_count; j++) {
+        uint32_t rotation = j * meta->bits / table_count;
+        uint32_t part = (j + 1) * meta->bits / table_count - rotation;
+        uint32_t bucket_bits = fill < part ? fill : part;
+        if (meta->count >= LARGE_CODES) bucket_bits = KIN_TABLE_BUCKET_BITS_MAX;
+        meta->table[j].rotation = rotation;
+        meta->table[j].bucket_bits = bucket_bits;
+    }
+}
+
+uint64_t kin_shard_groups_bytes(const kin_shard_meta *meta, uint32_t table)
+{
+    return kin_table_groups(meta->count) *
+           kin_table_group_bytes(meta->bits, meta->table[table].bucket_bits);
+}
+
+uint64_t kin_shard_starts_bytes(const kin_shard_meta *meta, uint32_t table)
+{
+    return (((uint64_t)1 << meta->table[table].bucket_bits) + 1) * meta->start_bytes;
+}
+
+uint64_t kin_shard_search_bytes(const kin_shard_meta *meta)
+{
+    uint64_t bytes = meta->count * meta->id_bytes;
+    for (uint32_t j = 0; j < meta->table_count; j++)
+        bytes += kin_shard_groups_bytes(meta, j) + kin_shard_starts_bytes(meta, j);
+    return bytes;
+}
+
+const char *kin_shard_table_section(const char *prefix, uint32_t table, char *name)
+{
+    snprintf(name, KIN_SECTION_NAME_BYTES + 1, "%s%c", prefix, 'a' + (int)table);
+    return name;
+}
+
+static void add(kin_placed_section *sections, uint32_t *count, const char *name, uint64_t bytes)
+{
+    kin_placed_section *section = &sections[(*count)++];
+    memset(section, 0, sizeof *section);
+    memcpy(section->name, name, strlen(name));
+    section->bytes = bytes;
+}
+
+uint32_t kin_shard_sections(const kin_shard_meta *meta, kin_shard_pieces keys,
+                            kin_shard_pieces thumbnails, kin_placed_section *sections)
+{
+    char name[KIN_SECTION_NAME_BYTES + 1];
+    uint32_t count = 0;
+    add(sections, &count, KIN_SHARD_META, KIN_SHARD_META_BYTES);
+    add(sections, &count, KIN_SHARD_IDS, meta->count * meta->id_bytes);
+    for (uint32_t j = 0; j < meta->table_count; j++) {
+        add(sections, &count, kin_shard_table_section(KIN_SHARD_TABLE, j, name),
+            kin_shard_groups_bytes(meta, j));
+        add(sections, &count, kin_shard_table_section(KIN_SHARD_STARTS, j, name),
+            kin_shard_starts_bytes(meta, j));
+    }
+    add(sections, &count, KIN_SHARD_KEY_ENDS, keys.there ? meta->count * 8 : 0);
+    add(sections, &count, KIN_SHARD_KEYS, keys.there ? keys.bytes : 0);
+    add(sections, &count, KIN_SHARD_THUMBNAIL_ENDS, thumbnails.there ? meta->count * 8 : 0);
+    add(sections, &count, KIN_SHARD_THUMBNAILS, thumbnails.there ? thumbnails.bytes : 0);
+    return count;
+}
 
 void kin_shard_meta_build(const kin_shard_meta *meta, uint8_t *bytes)
 {
@@ -27,6 +128,14 @@ void kin_shard_meta_build(const kin_shard_meta *meta, uint8_t *bytes)
     kin_store_le32(bytes + META_NUMBER, meta->number);
     kin_code_to_bytes(&meta->first, bytes + META_FIRST, meta->bits);
     kin_code_to_bytes(&meta->last, bytes + META_LAST, meta->bits);
+    kin_store_le32(bytes + META_TABLES, meta->table_count);
+    kin_store_le32(bytes + META_ID_BYTES, meta->id_bytes);
+    kin_store_le32(bytes + META_START_BYTES, meta->start_bytes);
+    for (uint32_t j = 0; j < meta->table_count; j++) {
+        uint8_t *row = bytes + META_TABLE + (size_t)META_TABLE_BYTES * j;
+        kin_store_le16(row, (uint16_t)meta->table[j].rotation);
+        kin_store_le16(row + 2, (uint16_t)meta->table[j].bucket_bits);
+    }
 }
 
 static kin_status refuse(kin_error *error, const char *name, const char *what)
@@ -34,12 +143,50 @@ static kin_status refuse(kin_error *error, const char *name, const char *what)
     return kin_fail(error, KIN_CORRUPT, "%s: the shard contradicts its format: %s", name, what);
 }
 
+static bool all_zero(const uint8_t *bytes, size_t count)
+{
+    uint8_t any = 0;
+    for (size_t i = 0; i < count; i++)
+        any |= bytes[i];
+    return any == 0;
+}
+
+/* What version 2 adds to meta: its tables. */
+static kin_status parse_tables(kin_shard_meta *meta, const uint8_t *data, const char *name,
+                               kin_error *error)
+{
+    meta->table_count = kin_load_le32(data + META_TABLES);
+    meta->id_bytes = kin_load_le32(data + META_ID_BYTES);
+    meta->start_bytes = kin_load_le32(data + META_START_BYTES);
+    if (meta->table_count < 1 || meta->table_count > KIN_TABLES_MAX)
+        return refuse(error, name, "there are 1 to 8 tables");
+    if ((meta->id_bytes != 4 && meta->id_bytes != 5 && meta->id_bytes != 8) ||
+        meta->start_bytes != (meta->count <= UINT32_MAX ? 4 : 8) ||
+        meta->count >> 56 != 0) /* so that no size below overflows */
+        return refuse(error, name, "the width of its numbers");
+    for (uint32_t j = 0; j < meta->table_count; j++) {
+        const uint8_t *row = data + META_TABLE + (size_t)META_TABLE_BYTES * j;
+        meta->table[j].rotation = kin_load_le16(row);
+        meta->table[j].bucket_bits = kin_load_le16(row + 2);
+        uint32_t before = j == 0 ? 0 : meta->table[j - 1].rotation;
+        if (meta->table[j].bucket_bits > KIN_TABLE_BUCKET_BITS_MAX ||
+            meta->table[j].rotation >= meta->bits || !all_zero(row + 4, 4) ||
+            (j == 0 ? meta->table[j].rotation != 0 : meta->table[j].rotation <= before))
+            return refuse(error, name, "a table that cannot be");
+    }
+    size_t used = META_TABLE + (size_t)META_TABLE_BYTES * meta->table_count;
+    if (!all_zero(data + META_ZERO, 4) || !all_zero(data + used, KIN_SHARD_META_BYTES - used))
+        return refuse(error, name, "meta's unused bytes are not zero");
+    return KIN_OK;
+}
+
 static kin_status parse_meta(kin_shard_meta *meta, const kin_container *container, const char *name,
                              kin_error *error)
 {
     uint64_t bytes;
     const uint8_t *data = kin_container_section(container, KIN_SHARD_META, &bytes);
-    if (data == NULL || bytes != KIN_SHARD_META_BYTES)
+    if (data == NULL ||
+        bytes != (container->version == 1 ? KIN_SHARD_META_BYTES_1 : KIN_SHARD_META_BYTES))
         return refuse(error, name, "no meta section");
     meta->count = kin_load_le64(data + META_COUNT);
     meta->bits = kin_load_le32(data + META_BITS);
@@ -51,6 +198,8 @@ static kin_status parse_meta(kin_shard_meta *meta, const kin_container *containe
     kin_code_from_bytes(&meta->last, data + META_LAST, meta->bits);
     if (kin_code_compare(&meta->first, &meta->last) > 0)
         return refuse(error, name, "its range ends before it starts");
+    if (container->version > 1) return parse_tables(meta, data, name, error);
+    meta->id_bytes = 8;
     return KIN_OK;
 }
 
@@ -63,83 +212,100 @@ static bool rows_section(const kin_container *container, const char *section, ui
     return *rows != NULL && bytes % row_bytes == 0 && bytes / row_bytes == count;
 }
 
-/* Whether ends ascend, no piece has more than limit bytes, and the last is where all ends. */
-static bool ends_valid(const uint64_t *ends, uint64_t count, uint64_t limit, uint64_t bytes)
+static kin_status find_table(kin_shard_view *view, uint32_t j, const char *name, kin_error *error)
 {
-    uint64_t before = 0;
-    for (uint64_t row = 0; row < count; row++) {
-        if (ends[row] < before || ends[row] - before > limit) return false;
-        before = ends[row];
-    }
-    return before == bytes;
+    kin_code_table *table = &view->codes.table[j];
+    const kin_shard_meta *meta = &view->meta;
+    char section[KIN_SECTION_NAME_BYTES + 1];
+    const void *groups;
+    *table = (kin_code_table){.count = meta->count,
+                              .bits = meta->bits,
+                              .rotation = meta->table[j].rotation,
+                              .bucket_bits = meta->table[j].bucket_bits,
+                              .start_bytes = meta->start_bytes};
+    table->tail_bytes = kin_table_tail_bytes(table->bucket_bits);
+    table->group_bytes = kin_table_group_bytes(table->bits, table->bucket_bits);
+    if (!rows_section(&view->container, kin_shard_table_section(KIN_SHARD_TABLE, j, section),
+                      kin_table_groups(meta->count), table->group_bytes, &groups) ||
+        !rows_section(&view->container, kin_shard_table_section(KIN_SHARD_STARTS, j, section),
+                      ((uint64_t)1 << table->bucket_bits) + 1, table->start_bytes, &table->starts))
+        return refuse(error, name, "a table has another size than its rows");
+    table->groups = groups;
+    return KIN_OK;
+}
+
+/* Keys or thumbnails: *ends is NULL where the section has no bytes. */
+static kin_status find_pieces(const kin_shard_view *view, const char *ends_section,
+                              const char *section, const uint64_t **ends, const uint8_t **pieces,
+                              uint64_t *bytes, const char *name, kin_error *error)
+{
+    uint64_t end_bytes;
+    const void *found = kin_container_section(&view->container, ends_section, &end_bytes);
+    *pieces = kin_container_section(&view->container, section, bytes);
+    if (found == NULL || *pieces == NULL) return refuse(error, name, "a section is missing");
+    if (end_bytes % 8 != 0 || (end_bytes / 8 != view->meta.count && end_bytes > 0))
+        return refuse(error, name, "a section has another size than its rows");
+    *ends = end_bytes > 0 ? found : NULL;
+    if (end_bytes == 0 && *bytes > 0) return refuse(error, name, "keys or thumbnails without ends");
+    return KIN_OK;
 }
 
 static kin_status parse_sections(kin_shard_view *view, const char *name, kin_error *error)
 {
-    const kin_container *container = &view->container;
-    uint64_t count = view->meta.count, key_bytes, thumbnail_bytes, thumbnail_end_bytes;
-    const void *words, *ids, *key_ends;
-    if (!rows_section(container, KIN_SHARD_CODES, count, view->meta.bits / 8, &words) ||
-        !rows_section(container, KIN_SHARD_IDS, count, 8, &ids) ||
-        !rows_section(container, KIN_SHARD_KEY_ENDS, count, 8, &key_ends))
+    const kin_shard_meta *meta = &view->meta;
+    const void *words = NULL, *ids;
+    const uint8_t *keys = NULL;
+    if (!rows_section(&view->container, KIN_SHARD_IDS, meta->count, meta->id_bytes, &ids) ||
+        (meta->table_count == 0 &&
+         !rows_section(&view->container, KIN_SHARD_CODES, meta->count, meta->bits / 8, &words)))
         return refuse(error, name, "a section has another size than its rows");
-    view->words = words;
-    view->ids = ids;
-    view->key_ends = key_ends;
-    view->keys = (const char *)kin_container_section(container, KIN_SHARD_KEYS, &key_bytes);
-    const void *thumbnail_ends =
-        kin_container_section(container, KIN_SHARD_THUMBNAIL_ENDS, &thumbnail_end_bytes);
-    view->thumbnails = kin_container_section(container, KIN_SHARD_THUMBNAILS, &thumbnail_bytes);
-    if (view->keys == NULL || thumbnail_ends == NULL || view->thumbnails == NULL)
-        return refuse(error, name, "a section is missing");
-    if (!ends_valid(view->key_ends, count, KIN_KEY_BYTES_MAX, key_bytes))
-        return refuse(error, name, "the ends of keys");
-    if (thumbnail_end_bytes > 0) {
-        view->thumbnail_ends = thumbnail_ends;
-        if (thumbnail_end_bytes / 8 != count || thumbnail_end_bytes % 8 != 0 ||
-            !ends_valid(view->thumbnail_ends, count, KIN_THUMBNAIL_BYTES_MAX, thumbnail_bytes))
-            return refuse(error, name, "the ends of thumbnails");
-    } else if (thumbnail_bytes > 0) {
-        return refuse(error, name, "thumbnails without ends");
-    }
-    return KIN_OK;
+    view->codes = (kin_codes_view){.words = words,
+                                   .table_count = meta->table_count,
+                                   .id_bytes = meta->id_bytes,
+                                   .ids = ids,
+                                   .count = meta->count,
+                                   .bits = meta->bits,
+                                   .shard = meta->number};
+    kin_status status = KIN_OK;
+    for (uint32_t j = 0; status == KIN_OK && j < meta->table_count; j++)
+        status = find_table(view, j, name, error);
+    if (status == KIN_OK)
+        status = find_pieces(view, KIN_SHARD_KEY_ENDS, KIN_SHARD_KEYS, &view->key_ends, &keys,
+                             &view->key_bytes, name, error);
+    view->keys = (const char *)keys;
+    if (status == KIN_OK)
+        status =
+            find_pieces(view, KIN_SHARD_THUMBNAIL_ENDS, KIN_SHARD_THUMBNAILS, &view->thumbnail_ends,
+                        &view->thumbnails, &view->thumbnail_bytes, name, error);
+    if (status == KIN_OK && meta->table_count == 0 && view->key_ends == NULL && meta->count > 0)
+        return refuse(error, name, "version 1 has a key for each row");
+    return status;
 }
 
-static kin_status check_order(const kin_shard_view *view, const char *name, kin_error *error)
+/* Every block in front of the thumbnails. */
+static kin_status check_blocks(const kin_shard_view *view, const char *name, kin_error *error)
 {
-    kin_code before = {0}, code;
-    unsigned words = view->meta.bits / 64;
-    for (uint64_t row = 0; row < view->meta.count; row++) {
-        kin_code_from_words(&code, view->words + row * words, view->meta.bits);
-        int order = row == 0 ? -1 : kin_code_compare(&before, &code);
-        if (order > 0 || (order == 0 && view->ids[row - 1] >= view->ids[row]))
-            return refuse(error, name, "rows are not in order of code and id");
-        if ((row == 0 && kin_code_compare(&code, &view->meta.first) < 0) ||
-            (row + 1 == view->meta.count && kin_code_compare(&code, &view->meta.last) > 0))
-            return refuse(error, name, "a code is outside of its range");
-        before = code;
-    }
-    return KIN_OK;
+    uint64_t before_thumbnails = (uint64_t)(view->thumbnails - view->container.data);
+    return kin_container_check_range(&view->container, KIN_CONTAINER_HEADER_BYTES,
+                                     before_thumbnails - KIN_CONTAINER_HEADER_BYTES, name, error);
 }
 
 kin_status kin_shard_view_parse(kin_shard_view *view, const void *data, size_t bytes,
-                                const char *name, kin_error *error)
+                                kin_shard_check check, const char *name, kin_error *error)
 {
     KIN_CHECK((uintptr_t)data % 8 == 0);
     memset(view, 0, sizeof *view);
     kin_container *container = &view->container;
     kin_status status =
         kin_container_parse(container, data, bytes, KIN_FILE_SHARD, KIN_SHARD_VERSION, name, error);
-    if (status != KIN_OK) return status;
-    uint64_t thumbnail_bytes;
-    const uint8_t *thumbnails =
-        kin_container_section(container, KIN_SHARD_THUMBNAILS, &thumbnail_bytes);
-    if (thumbnails == NULL) return refuse(error, name, "a section is missing");
-    uint64_t before_thumbnails = (uint64_t)(thumbnails - container->data);
-    status = kin_container_check_range(container, KIN_CONTAINER_HEADER_BYTES,
-                                       before_thumbnails - KIN_CONTAINER_HEADER_BYTES, name, error);
     if (status == KIN_OK) status = parse_meta(&view->meta, container, name, error);
     if (status == KIN_OK) status = parse_sections(view, name, error);
-    if (status == KIN_OK) status = check_order(view, name, error);
+    bool is_first = view->meta.table_count == 0;
+    if (status == KIN_OK && (is_first || check >= KIN_SHARD_CHECK_BLOCKS)) {
+        status = check_blocks(view, name, error);
+        if (status == KIN_OK) status = kin_shard_check_pieces(view, name, error);
+    }
+    if (status == KIN_OK && (is_first || check >= KIN_SHARD_CHECK_ROWS))
+        status = kin_shard_check_order(view, name, error);
     return status;
 }

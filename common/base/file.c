@@ -153,6 +153,29 @@ kin_status kin_file_writer_rewrite(kin_file_writer *writer, uint64_t offset, con
     return KIN_OK;
 }
 
+kin_status kin_file_writer_extend(kin_file_writer *writer, uint64_t bytes, kin_error *error)
+{
+    KIN_CHECK(writer->path != NULL && bytes >= writer->bytes);
+    kin_status status = flush(writer, error);
+    if (status != KIN_OK) return status;
+    bool failed = fallocate(writer->descriptor, 0, 0, (off_t)bytes) != 0;
+    if (failed && errno == EOPNOTSUPP) failed = ftruncate(writer->descriptor, (off_t)bytes) != 0;
+    if (failed || lseek(writer->descriptor, (off_t)bytes, SEEK_SET) < 0)
+        return kin_fail(error, KIN_IO, "cannot give %s %llu bytes: %s", writer->temporary_path,
+                        (unsigned long long)bytes, strerror(errno));
+    writer->bytes = bytes;
+    return KIN_OK;
+}
+
+kin_status kin_file_writer_read(const kin_file_writer *writer, uint64_t offset, void *data,
+                                size_t bytes, kin_error *error)
+{
+    ssize_t done = pread(writer->descriptor, data, bytes, (off_t)offset);
+    if (done == (ssize_t)bytes) return KIN_OK;
+    return kin_fail(error, KIN_IO, "cannot read back %s: %s", writer->temporary_path,
+                    done < 0 ? strerror(errno) : "short read");
+}
+
 kin_status kin_file_writer_publish(kin_file_writer *writer, kin_error *error)
 {
     KIN_CHECK(writer->path != NULL);

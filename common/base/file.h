@@ -44,6 +44,13 @@ KIN_MUST_USE kin_status kin_file_writer_append(kin_file_writer *writer, const vo
 /* Flushes what is pending and writes bytes at an offset that was appended before. */
 KIN_MUST_USE kin_status kin_file_writer_rewrite(kin_file_writer *writer, uint64_t offset,
                                                 const void *data, size_t bytes, kin_error *error);
+/* Flushes what is pending and makes the file at least so large; what was not written is zero. Space
+ * is taken now where the file system can: a full disk is seen here. */
+KIN_MUST_USE kin_status kin_file_writer_extend(kin_file_writer *writer, uint64_t bytes,
+                                               kin_error *error);
+/* Reads back bytes that were written by rewrite. */
+KIN_MUST_USE kin_status kin_file_writer_read(const kin_file_writer *writer, uint64_t offset,
+                                             void *data, size_t bytes, kin_error *error);
 /* Flush, fsync, rename, fsync of the folder; the writer is closed whatever happens. */
 KIN_MUST_USE kin_status kin_file_writer_publish(kin_file_writer *writer, kin_error *error);
 /* Closes and removes what was not published; harmless on a closed or zeroed writer. */

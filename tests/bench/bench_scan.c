@@ -101,7 +101,8 @@ static kin_codes_view make_codes(const uint64_t *tops, uint64_t count, unsigned 
             words[row * width + i] = i == 0 ? tops[row] : kin_random_u64(&random);
         ids[row] = kin_random_u64(&random);
     }
-    return (kin_codes_view){.words = words, .ids = ids, .count = count, .bits = bits};
+    return (kin_codes_view){
+        .words = words, .ids = (const uint8_t *)ids, .id_bytes = 8, .count = count, .bits = bits};
 }
 
 static int64_t scan_ns(const kin_codes_view *codes, uint32_t queries, kin_cpu_level level,

@@ -12,7 +12,8 @@ import numpy as np
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 sys.dont_write_bytecode = True
-from index_job import ENVIRONMENT, build, current, said, same_generations, sections  # noqa: E402
+from index_job import (ENVIRONMENT, build, current, said, same_generations,  # noqa: E402
+                       sections, shard_codes)
 from make_pictures import make  # noqa: E402
 from onnx_models import model, node, pictures_network, random  # noqa: E402
 from tap import BIN, finish, ok  # noqa: E402
@@ -119,7 +120,7 @@ def test_kernels(pictures):
 
 def test_codes_only(index, what, **environment):
     """Codes are served on."""
-    code = sections(f"{current('taps1')}/shard-0000.kin")["codes"][:8][::-1].hex()
+    code = f"{shard_codes(sections(current('taps1') + '/shard-0000.kin'))[0][0]:016x}"
     answers, words = search(index, "--code", code, "--within", "0", **environment)
     ok(len(answers) == 1 and answers[0]["total"] >= 1, f"{what}: codes are served on", code, words)
 

@@ -8,19 +8,24 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define SECTIONS_MAX 7
+#define SECTIONS_MAX 10
 
 static const struct {
     kin_file_kind kind;
+    uint32_t version;
     const char *sections[SECTIONS_MAX + 1];
 } formats[] = {
-    {KIN_FILE_SHARD, {"meta", "codes", "ids", "keyends", "keys", "thumbend", "thumbs"}},
-    {KIN_FILE_MANIFEST, {"summary", "shards", "rejected", "ones", "correlat"}},
-    {KIN_FILE_ENCODER, {"card", "planes", "thresh"}},
-    {KIN_FILE_LEDGER, {"rows", "text"}},
-    {KIN_FILE_LIST, {"meta", "rows", "text"}},
-    {KIN_FILE_PART, {"head", "rows", "text", "values", "thumbs"}},
-    {KIN_FILE_NETWORK, {"specs", "model-a", "model-b"}},
+    {KIN_FILE_SHARD, 1, {"meta", "codes", "ids", "keyends", "keys", "thumbend", "thumbs"}},
+    {KIN_FILE_MANIFEST, 1, {"summary", "shards", "rejected", "ones", "correlat"}},
+    {KIN_FILE_ENCODER, 1, {"card", "planes", "thresh"}},
+    {KIN_FILE_LEDGER, 1, {"rows", "text"}},
+    {KIN_FILE_LIST, 1, {"meta", "rows", "text"}},
+    {KIN_FILE_PART, 1, {"head", "rows", "text", "values", "thumbs"}},
+    {KIN_FILE_NETWORK, 1, {"specs", "model-a", "model-b"}},
+    {KIN_FILE_SHARD,
+     2,
+     {"meta", "ids", "codes-a", "starts-a", "codes-b", "starts-b", "keyends", "keys", "thumbend",
+      "thumbs"}},
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -37,7 +42,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         at += bytes;
     }
     kin_buffer file = {0};
-    kin_container_build(&file, formats[format].kind, 1, sources, count);
+    kin_container_build(&file, formats[format].kind, formats[format].version, sources, count);
     kin_status status = parse_any(formats[format].kind, file.data, file.bytes);
     (void)status; /* either is fine; a crash is not */
     kin_buffer_fini(&file);

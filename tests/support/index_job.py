@@ -61,19 +61,44 @@ def rejected(index):
     return found
 
 
+def shard_codes(parts):
+    """The code of each row of a shard, as words: those of table 0 (proto/SHARD.md)."""
+    count, bits = struct.unpack_from("<QI", parts["meta"])
+    start_bytes = struct.unpack_from("<I", parts["meta"], 88)[0]
+    bucket_bits = struct.unpack_from("<H", parts["meta"], 98)[0]
+    tail = 1 if bucket_bits >= 24 else 2 if bucket_bits >= 16 else 4
+    planes = bits // 32 - 1
+    group_bytes = 16 * (4 * planes + tail)
+    codes, bucket = [], 0
+    for row in range(count):
+        while int.from_bytes(parts["starts-a"][start_bytes * (bucket + 1):][:start_bytes],
+                             "little") <= row:
+            bucket += 1
+        group, lane = row // 16 * group_bytes, row % 16
+        at = group + 64 * planes + tail * lane
+        code = bucket << 32 - bucket_bits | int.from_bytes(parts["codes-a"][at:at + tail], "little")
+        for plane in reversed(range(planes)):
+            number = struct.unpack_from("<I", parts["codes-a"], group + 64 * plane + 4 * lane)[0]
+            code = code << 32 | number
+        codes.append(tuple(code >> 64 * i & (1 << 64) - 1 for i in reversed(range(bits // 64))))
+    return codes
+
+
 def shards(index):
     """[(number of rows, [(code words, id, key, thumbnail)])] of the current generation."""
     found = []
     for path in sorted(glob.glob(current(index) + "/shard-*.kin")):
         parts = sections(path)
-        count, bits = struct.unpack_from("<QI", parts["meta"])
-        ids = struct.unpack(f"<{count}Q", parts["ids"])
-        words = struct.unpack(f"<{count * bits // 64}Q", parts["codes"])
+        count = struct.unpack_from("<Q", parts["meta"])[0]
+        id_bytes = struct.unpack_from("<I", parts["meta"], 84)[0]
+        ids = [int.from_bytes(parts["ids"][i:i + id_bytes], "little")
+               for i in range(0, count * id_bytes, id_bytes)]
+        codes = shard_codes(parts)
         key_ends = (0, *struct.unpack(f"<{count}Q", parts["keyends"]))
         thumb_ends = [0] * (count + 1)
         if parts["thumbend"]:
             thumb_ends = (0, *struct.unpack(f"<{count}Q", parts["thumbend"]))
-        found.append([(words[i * bits // 64:(i + 1) * bits // 64], ids[i],
+        found.append([(codes[i], ids[i],
                        parts["keys"][key_ends[i]:key_ends[i + 1]],
                        parts["thumbs"][thumb_ends[i]:thumb_ends[i + 1]]) for i in range(count)])
     return found

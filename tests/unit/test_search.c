@@ -58,7 +58,12 @@ static test_shard make_shard(kin_random *random, uint64_t count, unsigned bits, 
         shard.ids[i] = rows[i].id;
     }
     free(rows);
-    shard.view = (kin_codes_view){shard.words, shard.ids, count, bits, number};
+    shard.view = (kin_codes_view){.words = shard.words,
+                                  .ids = (const uint8_t *)shard.ids,
+                                  .id_bytes = 8,
+                                  .count = count,
+                                  .bits = bits,
+                                  .shard = number};
     return shard;
 }
 

@@ -283,13 +283,12 @@ static kin_status get_vector(const kin_kept_index *kept, uint64_t s, uint64_t ro
                              kin_error *error)
 {
     const kept_shard *shard = &kept->shards[s];
-    unsigned bits = kept->manifest.bits;
     kin_code code, stored;
     bool finite = kin_feature_file_get(&shard->vectors, row, vector);
     if (finite) {
         kin_encoder_hash(kept->encoder, vector, 1, &code);
-        kin_code_from_words(&stored, kin_shard_reader_words(shard->shard) + row * (bits / 64),
-                            bits);
+        uint32_t hint = 0;
+        kin_shard_reader_code(shard->shard, row, &hint, &stored);
         if (kin_code_compare(&code, &stored) == 0) return KIN_OK;
     }
     char name[KIN_FEATURE_FILE_NAME_BYTES];
@@ -306,7 +305,7 @@ kin_status kin_kept_index_get(const kin_kept_index *kept, uint64_t id, const kin
     uint64_t s = row->member, at = row->offset;
     if (s == KIN_LIST_NO_MEMBER) return get_rejected(kept, id, row, part, error);
     if (s >= kept->manifest.shard_count || at >= kept->manifest.shards[s].count ||
-        kin_shard_reader_ids(kept->shards[s].shard)[at] != id)
+        kin_shard_reader_id(kept->shards[s].shard, at) != id)
         return refuse_row(kept, id, error);
     *part = (kin_part_row){.reason = KIN_REASON_NONE, .detail = ""};
     kin_status status = get_vector(kept, s, at, vector, error);

@@ -7,17 +7,8 @@
 
 #include "common/base/cpu.h"
 #include "common/base/status.h"
-#include "common/code/code.h"
+#include "common/code/codes_view.h"
 #include "common/code/topk.h"
-
-/* The codes of one shard as they lie in its file; borrowed. Ascending by (code, id). */
-typedef struct kin_codes_view {
-    const uint64_t *words; /* [count][bits / 64] */
-    const uint64_t *ids;   /* [count] */
-    uint64_t count;
-    unsigned bits;
-    uint32_t shard; /* number, copied into hits */
-} kin_codes_view;
 
 #define KIN_SEARCH_QUERIES_PER_PASS 8
 

@@ -55,11 +55,8 @@ void kin_holding_add(kin_holding *holding, uint32_t shard, kin_shard_reader *rea
     kin_held_shard *held = kin_calloc(1, sizeof *held);
     held->reader = reader;
     held->users = 1;
-    held->codes = (kin_codes_view){.words = kin_shard_reader_words(reader),
-                                   .ids = kin_shard_reader_ids(reader),
-                                   .count = kin_shard_reader_count(reader),
-                                   .bits = kin_shard_reader_bits(reader),
-                                   .shard = shard};
+    held->codes = *kin_shard_reader_codes(reader);
+    held->codes.shard = shard;
     pthread_mutex_lock(&holding->lock);
     KIN_CHECK(shard < KIN_SHARDS_MAX && holding->shards[shard] == NULL);
     holding->shards[shard] = held;

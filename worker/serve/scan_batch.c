@@ -114,8 +114,9 @@ static void scan_bucket(scan *one, const kin_codes_view *codes)
     kin_search_bucket(codes, &one->query.code, &first, &last);
     one->query.within_count = last - first;
     for (uint64_t row = first; row < last && row - first < one->topk.k; row++)
-        kin_topk_push(&one->topk,
-                      &(kin_hit){.id = codes->ids[row], .shard = codes->shard, .row = row});
+        kin_topk_push(
+            &one->topk,
+            &(kin_hit){.id = kin_codes_id(codes, row), .shard = codes->shard, .row = row});
 }
 
 /* One shard for all questions that still go well. */

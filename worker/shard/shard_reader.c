@@ -13,17 +13,28 @@ struct kin_shard_reader {
     kin_shard_view view;
 };
 
-kin_status kin_shard_reader_open(kin_shard_reader **reader, const char *path, kin_error *error)
+static kin_status open_checked(kin_shard_reader **reader, const char *path, kin_shard_check check,
+                               kin_error *error)
 {
     kin_shard_reader *made = kin_calloc(1, sizeof *made);
     made->path = kin_strdup(path);
     kin_status status = kin_mapping_open(&made->mapping, path, error);
     if (status == KIN_OK)
-        status =
-            kin_shard_view_parse(&made->view, made->mapping.data, made->mapping.bytes, path, error);
+        status = kin_shard_view_parse(&made->view, made->mapping.data, made->mapping.bytes, check,
+                                      path, error);
     if (status != KIN_OK) kin_shard_reader_close(&made);
     *reader = made;
     return status;
+}
+
+kin_status kin_shard_reader_open(kin_shard_reader **reader, const char *path, kin_error *error)
+{
+    return open_checked(reader, path, KIN_SHARD_CHECK_BLOCKS, error);
+}
+
+kin_status kin_shard_reader_open_lazy(kin_shard_reader **reader, const char *path, kin_error *error)
+{
+    return open_checked(reader, path, KIN_SHARD_CHECK_LAZY, error);
 }
 
 void kin_shard_reader_close(kin_shard_reader **reader)
@@ -61,22 +72,32 @@ void kin_shard_reader_range(const kin_shard_reader *reader, kin_code *first, kin
     *last = reader->view.meta.last;
 }
 
-const uint64_t *kin_shard_reader_words(const kin_shard_reader *reader)
+const kin_codes_view *kin_shard_reader_codes(const kin_shard_reader *reader)
 {
-    return reader->view.words;
+    return &reader->view.codes;
 }
 
-const uint64_t *kin_shard_reader_ids(const kin_shard_reader *reader)
+void kin_shard_reader_code(const kin_shard_reader *reader, uint64_t row, uint32_t *hint,
+                           kin_code *code)
 {
-    return reader->view.ids;
+    KIN_CHECK(row < reader->view.meta.count);
+    kin_codes_code(&reader->view.codes, row, hint, code);
+}
+
+uint64_t kin_shard_reader_id(const kin_shard_reader *reader, uint64_t row)
+{
+    KIN_CHECK(row < reader->view.meta.count);
+    return kin_codes_id(&reader->view.codes, row);
 }
 
 const char *kin_shard_reader_key(const kin_shard_reader *reader, uint64_t row, uint32_t *bytes)
 {
     const kin_shard_view *view = &reader->view;
+    uint64_t start = 0;
     KIN_CHECK(row < view->meta.count);
-    uint64_t start = row == 0 ? 0 : view->key_ends[row - 1];
-    *bytes = (uint32_t)(view->key_ends[row] - start);
+    *bytes = 0;
+    if (view->key_ends != NULL)
+        *bytes = kin_shard_piece(view->key_ends, row, view->key_bytes, &start);
     return view->keys + start;
 }
 
@@ -84,12 +105,12 @@ kin_status kin_shard_reader_thumbnail(const kin_shard_reader *reader, uint64_t r
                                       const uint8_t **data, uint32_t *bytes, kin_error *error)
 {
     const kin_shard_view *view = &reader->view;
+    uint64_t start;
     KIN_CHECK(row < view->meta.count);
     *data = NULL;
     *bytes = 0;
     if (view->thumbnail_ends == NULL) return KIN_OK;
-    uint64_t start = row == 0 ? 0 : view->thumbnail_ends[row - 1];
-    *bytes = (uint32_t)(view->thumbnail_ends[row] - start);
+    *bytes = kin_shard_piece(view->thumbnail_ends, row, view->thumbnail_bytes, &start);
     *data = view->thumbnails + start;
     return kin_container_check_range(&view->container, (uint64_t)(*data - view->container.data),
                                      *bytes, reader->path, error);
@@ -101,6 +122,6 @@ kin_status kin_shard_reader_verify(const kin_shard_reader *reader, kin_error *er
     kin_status status = kin_container_check_all(&reader->view.container, reader->path, error);
     if (status == KIN_OK)
         status = kin_shard_view_parse(&again, reader->mapping.data, reader->mapping.bytes,
-                                      reader->path, error);
+                                      KIN_SHARD_CHECK_ROWS, reader->path, error);
     return status;
 }

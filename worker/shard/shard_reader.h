@@ -6,7 +6,7 @@
 
 #include "common/base/checksum.h"
 #include "common/base/status.h"
-#include "common/code/code.h"
+#include "common/code/codes_view.h"
 
 /* Immutable after opening; any thread. */
 typedef struct kin_shard_reader kin_shard_reader;
@@ -15,6 +15,10 @@ typedef struct kin_shard_reader kin_shard_reader;
  * checked when read. KIN_CORRUPT and KIN_MISMATCH name the file and what is wrong. */
 KIN_MUST_USE kin_status kin_shard_reader_open(kin_shard_reader **reader, const char *path,
                                               kin_error *error);
+/* The same, but reads no more than headers (of version 2): a damaged block is found by verify
+ * alone. Whatever its bytes are, no access is outside of the mapping. */
+KIN_MUST_USE kin_status kin_shard_reader_open_lazy(kin_shard_reader **reader, const char *path,
+                                                   kin_error *error);
 void kin_shard_reader_close(kin_shard_reader **reader);
 
 /* kin_container_digest of the file. */
@@ -24,10 +28,14 @@ unsigned kin_shard_reader_bits(const kin_shard_reader *reader);
 uint32_t kin_shard_reader_number(const kin_shard_reader *reader);
 /* The range of the code space that it covers, both ends included. */
 void kin_shard_reader_range(const kin_shard_reader *reader, kin_code *first, kin_code *last);
-/* [count][bits / 64], ascending by (code, id). */
-const uint64_t *kin_shard_reader_words(const kin_shard_reader *reader);
-const uint64_t *kin_shard_reader_ids(const kin_shard_reader *reader); /* [count] */
-/* row < count; not NUL-terminated; borrowed. */
+/* Codes and ids, for search; borrowed from the reader. */
+const kin_codes_view *kin_shard_reader_codes(const kin_shard_reader *reader);
+/* The code of a row; rows ascend by (code, id). hint is 0 to begin with and is kept by who asks:
+ * rows asked for in order cost little. */
+void kin_shard_reader_code(const kin_shard_reader *reader, uint64_t row, uint32_t *hint,
+                           kin_code *code);
+uint64_t kin_shard_reader_id(const kin_shard_reader *reader, uint64_t row);
+/* row < count; not NUL-terminated; borrowed. No bytes where the shard has no keys. */
 const char *kin_shard_reader_key(const kin_shard_reader *reader, uint64_t row, uint32_t *bytes);
 /* The JPEG bytes of row's thumbnail, blocks checked now; *bytes is 0 where none is stored. */
 KIN_MUST_USE kin_status kin_shard_reader_thumbnail(const kin_shard_reader *reader, uint64_t row,

@@ -1,17 +1,17 @@
 #include "worker/shard/shard_writer.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-#include "common/base/bytes.h"
 #include "common/base/check.h"
 #include "common/base/limits.h"
-#include "proto/shard_format.h"
+#include "common/base/memory.h"
+#include "worker/shard/code_sort.h"
 
 /* Rows between two calls of tick. */
 #define TICK_ROWS 4096
-
-typedef kin_status (*row_bytes_fn)(void *user, uint64_t row, const uint8_t **data, uint32_t *bytes,
-                                   kin_error *error);
+/* Codes that are handed on at a time. */
+#define FEED_CODES 65536
 
 static void check_rows(const kin_shard_rows *rows)
 {
@@ -32,87 +32,90 @@ static void tick(const kin_shard_rows *rows, uint64_t row)
     if (rows->tick != NULL && row % TICK_ROWS == 0) rows->tick(rows->user);
 }
 
-static kin_status key_bytes(void *user, uint64_t row, const uint8_t **data, uint32_t *bytes,
-                            kin_error *error)
-{
-    const kin_shard_rows *rows = user;
-    const char *key = NULL;
-    kin_status status = rows->key(rows->user, row, &key, bytes, error);
-    *data = (const uint8_t *)key;
-    KIN_CHECK(status != KIN_OK || *bytes <= KIN_KEY_BYTES_MAX);
-    return status;
-}
-
-static kin_status thumbnail_bytes(void *user, uint64_t row, const uint8_t **data, uint32_t *bytes,
-                                  kin_error *error)
-{
-    const kin_shard_rows *rows = user;
-    kin_status status = rows->thumbnail(rows->user, row, data, bytes, error);
-    KIN_CHECK(status != KIN_OK || *bytes <= KIN_THUMBNAIL_BYTES_MAX);
-    return status;
-}
-
-/* Two sections: where each row's piece ends, then the pieces. Two passes over get, so that neither
- * is held in memory. */
-static kin_status write_pieces(kin_container_writer *writer, kin_shard_rows *rows, row_bytes_fn get,
-                               const char *ends_section, const char *section, kin_error *error)
-{
-    const uint8_t *data;
-    uint32_t bytes;
-    uint64_t end = 0;
-    kin_status status = kin_container_writer_section(writer, ends_section, error);
-    for (uint64_t row = 0; status == KIN_OK && row < rows->count; row++) {
-        uint8_t number[8];
-        status = get(rows, row, &data, &bytes, error);
-        if (status != KIN_OK) break;
-        end += bytes;
-        kin_store_le64(number, end);
-        status = kin_container_writer_append(writer, number, sizeof number, error);
-        tick(rows, row);
-    }
-    if (status == KIN_OK) status = kin_container_writer_section(writer, section, error);
-    for (uint64_t row = 0; status == KIN_OK && row < rows->count; row++) {
-        status = get(rows, row, &data, &bytes, error);
-        if (status == KIN_OK && bytes > 0)
-            status = kin_container_writer_append(writer, data, bytes, error);
-        tick(rows, row);
-    }
-    return status;
-}
-
-static kin_status write_sections(kin_container_writer *writer, kin_shard_rows *rows,
+/* How many bytes all keys and all thumbnails have: the first of two passes over them. */
+static kin_status measure_pieces(const kin_shard_rows *rows, kin_shard_facts *facts,
                                  kin_error *error)
 {
-    uint8_t meta[KIN_SHARD_META_BYTES];
-    kin_shard_meta_build(&(kin_shard_meta){.count = rows->count,
-                                           .bits = rows->bits,
-                                           .number = rows->number,
-                                           .first = rows->first,
-                                           .last = rows->last},
-                         meta);
-    const struct {
-        const char *name;
-        const void *data;
-        uint64_t bytes;
-    } sections[] = {{KIN_SHARD_META, meta, sizeof meta},
-                    {KIN_SHARD_CODES, rows->words, rows->count * (rows->bits / 8)},
-                    {KIN_SHARD_IDS, rows->ids, rows->count * 8}};
+    const char *key;
+    const uint8_t *thumbnail;
+    uint32_t bytes = 0;
     kin_status status = KIN_OK;
-    for (size_t i = 0; status == KIN_OK && i < sizeof sections / sizeof *sections; i++) {
-        status = kin_container_writer_section(writer, sections[i].name, error);
-        if (status == KIN_OK)
-            status = kin_container_writer_append(writer, sections[i].data,
-                                                 (size_t)sections[i].bytes, error);
+    facts->keys.there = rows->key != NULL;
+    facts->thumbnails.there = rows->thumbnail != NULL;
+    for (uint64_t row = 0; status == KIN_OK && rows->key != NULL && row < rows->count; row++) {
+        status = rows->key(rows->user, row, &key, &bytes, error);
+        facts->keys.bytes += bytes;
+        tick(rows, row);
     }
-    if (status == KIN_OK)
-        status = write_pieces(writer, rows, key_bytes, KIN_SHARD_KEY_ENDS, KIN_SHARD_KEYS, error);
-    if (status != KIN_OK) return status;
-    if (rows->thumbnail != NULL)
-        return write_pieces(writer, rows, thumbnail_bytes, KIN_SHARD_THUMBNAIL_ENDS,
-                            KIN_SHARD_THUMBNAILS, error);
-    status = kin_container_writer_section(writer, KIN_SHARD_THUMBNAIL_ENDS, error);
-    if (status == KIN_OK)
-        status = kin_container_writer_section(writer, KIN_SHARD_THUMBNAILS, error);
+    for (uint64_t row = 0; status == KIN_OK && rows->thumbnail != NULL && row < rows->count;
+         row++) {
+        status = rows->thumbnail(rows->user, row, &thumbnail, &bytes, error);
+        facts->thumbnails.bytes += bytes;
+        tick(rows, row);
+    }
+    return status;
+}
+
+static kin_status feed_pieces(const kin_shard_rows *rows, kin_shard_stream *stream,
+                              kin_error *error)
+{
+    const char *key;
+    const uint8_t *thumbnail;
+    uint32_t bytes;
+    kin_status status = KIN_OK;
+    for (uint64_t row = 0; status == KIN_OK && rows->key != NULL && row < rows->count; row++) {
+        status = rows->key(rows->user, row, &key, &bytes, error);
+        if (status == KIN_OK) status = kin_shard_stream_key(stream, key, bytes, error);
+        tick(rows, row);
+    }
+    for (uint64_t row = 0; status == KIN_OK && rows->thumbnail != NULL && row < rows->count;
+         row++) {
+        status = rows->thumbnail(rows->user, row, &thumbnail, &bytes, error);
+        if (status == KIN_OK) status = kin_shard_stream_thumbnail(stream, thumbnail, bytes, error);
+        tick(rows, row);
+    }
+    return status;
+}
+
+static kin_status feed_codes(const kin_shard_rows *rows, kin_shard_stream *stream, uint32_t table,
+                             const uint64_t *codes, kin_error *error)
+{
+    kin_status status = KIN_OK;
+    for (uint64_t row = 0; status == KIN_OK && row < rows->count; row += FEED_CODES) {
+        uint64_t count = rows->count - row < FEED_CODES ? rows->count - row : FEED_CODES;
+        status =
+            kin_shard_stream_codes(stream, table, codes + row * (rows->bits / 64), count, error);
+        tick(rows, 0);
+    }
+    return status;
+}
+
+/* The tables behind the first: rotated copies, sorted. */
+static kin_status feed_tables(const kin_shard_rows *rows, kin_shard_stream *stream,
+                              kin_error *error)
+{
+    const kin_shard_meta *meta = kin_shard_stream_meta(stream);
+    unsigned words = rows->bits / 64;
+    kin_status status = KIN_OK;
+    uint64_t *codes = NULL, *scratch = NULL;
+    if (meta->table_count > 1) {
+        codes = kin_malloc((size_t)rows->count * words * sizeof *codes);
+        scratch = kin_malloc((size_t)rows->count * words * sizeof *codes);
+    }
+    for (uint32_t j = 1; j < meta->table_count && status == KIN_OK; j++) {
+        uint32_t rotation = meta->table[j].rotation;
+        for (uint64_t row = 0; row < rows->count; row++) {
+            kin_code code;
+            kin_code_from_words(&code, rows->words + row * words, rows->bits);
+            kin_code_rotate(&code, rows->bits, rotation);
+            memcpy(codes + row * words, code.word, rows->bits / 8);
+            tick(rows, row);
+        }
+        kin_code_sort(codes, scratch, rows->count, rows->bits, rows->bits - rotation);
+        status = feed_codes(rows, stream, j, codes, error);
+    }
+    free(codes);
+    free(scratch);
     return status;
 }
 
@@ -120,22 +123,24 @@ kin_status kin_shard_write(const char *path, const kin_shard_rows *rows, kin_sha
                            kin_error *error)
 {
     check_rows(rows);
-    kin_shard_rows copy = *rows;
-    kin_container_writer *writer = NULL;
-    kin_status status =
-        kin_container_writer_open(&writer, path, KIN_FILE_SHARD, KIN_SHARD_VERSION, error);
-    if (status == KIN_OK) status = write_sections(writer, &copy, error);
-    if (status == KIN_OK) status = kin_container_writer_publish(&writer, error);
-    kin_container_writer_destroy(&writer);
-    if (status != KIN_OK) return status;
-    kin_mapping mapping; /* what was written is held to the reader's rules */
-    status = kin_mapping_open(&mapping, path, error);
-    if (status != KIN_OK) return status;
-    kin_container container;
-    status = kin_container_parse(&container, mapping.data, mapping.bytes, KIN_FILE_SHARD,
-                                 KIN_SHARD_VERSION, path, error);
-    written->bytes = mapping.bytes;
-    if (status == KIN_OK) written->digest = kin_container_digest(mapping.data);
-    kin_mapping_close(&mapping);
+    kin_shard_stream *stream = NULL;
+    kin_shard_facts facts = {.number = rows->number,
+                             .bits = rows->bits,
+                             .first = rows->first,
+                             .last = rows->last,
+                             .count = rows->count,
+                             .id_max = rows->id_max,
+                             .tables = rows->tables};
+    if (facts.tables == 0) facts.tables = kin_shard_tables_auto(rows->count, rows->bits, 0);
+    for (uint64_t row = 0; row < rows->count; row++)
+        if (rows->ids[row] > facts.id_max) facts.id_max = rows->ids[row];
+    kin_status status = measure_pieces(rows, &facts, error);
+    if (status == KIN_OK) status = kin_shard_stream_open(&stream, path, &facts, error);
+    if (status == KIN_OK) status = feed_codes(rows, stream, 0, rows->words, error);
+    if (status == KIN_OK) status = kin_shard_stream_ids(stream, rows->ids, rows->count, error);
+    if (status == KIN_OK) status = feed_tables(rows, stream, error);
+    if (status == KIN_OK) status = feed_pieces(rows, stream, error);
+    if (status == KIN_OK) status = kin_shard_stream_finish(&stream, written, error);
+    kin_shard_stream_destroy(&stream);
     return status;
 }

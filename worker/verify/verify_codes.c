@@ -29,9 +29,9 @@ kin_status kin_verify_ids(const kin_manifest *manifest, kin_shard_reader *const 
     uint64_t count = 0;
     kin_status status = KIN_OK;
     for (uint32_t s = 0; s < manifest->shard_count; s++) {
-        const uint64_t *ids = kin_shard_reader_ids(shards[s]);
         for (uint64_t row = 0; status == KIN_OK && row < kin_shard_reader_count(shards[s]); row++)
-            status = mark(seen, manifest->inputs, ids[row], manifest->shards[s].file, error);
+            status = mark(seen, manifest->inputs, kin_shard_reader_id(shards[s], row),
+                          manifest->shards[s].file, error);
         count += kin_shard_reader_count(shards[s]);
     }
     for (uint64_t i = 0; status == KIN_OK && i < ledger->count; i++)
@@ -45,20 +45,15 @@ kin_status kin_verify_ids(const kin_manifest *manifest, kin_shard_reader *const 
     return status;
 }
 
-static void code_at(const kin_shard_reader *shard, uint64_t row, kin_code *code)
-{
-    unsigned bits = kin_shard_reader_bits(shard);
-    kin_code_from_words(code, kin_shard_reader_words(shard) + row * (bits / 64), bits);
-}
-
 kin_status kin_verify_health(const kin_manifest *manifest, kin_shard_reader *const *shards,
                              kin_error *error)
 {
     uint64_t ones[KIN_CODE_BITS_MAX] = {0}, distinct = 0, bucket = 0, largest = 0;
     kin_code before = {0}, code;
-    for (uint32_t s = 0; s < manifest->shard_count; s++)
+    for (uint32_t s = 0; s < manifest->shard_count; s++) {
+        uint32_t hint = 0;
         for (uint64_t row = 0; row < kin_shard_reader_count(shards[s]); row++) {
-            code_at(shards[s], row, &code);
+            kin_shard_reader_code(shards[s], row, &hint, &code);
             bool is_new = distinct == 0 || kin_code_compare(&before, &code) != 0;
             distinct += is_new;
             bucket = is_new ? 1 : bucket + 1;
@@ -67,6 +62,7 @@ kin_status kin_verify_health(const kin_manifest *manifest, kin_shard_reader *con
                 ones[i] += kin_code_bit(&code, i);
             before = code;
         }
+    }
     if (distinct != manifest->distinct_codes || largest != manifest->largest_bucket)
         return kin_fail(error, KIN_CORRUPT,
                         "there are %llu distinct codes, at most %llu pictures in one; the manifest "
@@ -90,12 +86,7 @@ static uint32_t scan(const kin_manifest *manifest, kin_shard_reader *const *shar
     kin_search_query query = {
         .code = *code, .within = manifest->bits, .topk = &topk, .deadline_ns = INT64_MAX};
     for (uint32_t s = 0; s < manifest->shard_count; s++) {
-        kin_codes_view view = {.words = kin_shard_reader_words(shards[s]),
-                               .ids = kin_shard_reader_ids(shards[s]),
-                               .count = kin_shard_reader_count(shards[s]),
-                               .bits = manifest->bits,
-                               .shard = s};
-        kin_search_scan(&view, &query, 1, kin_cpu_level_get());
+        kin_search_scan(kin_shard_reader_codes(shards[s]), &query, 1, kin_cpu_level_get());
     }
     return kin_topk_finish(&topk);
 }
@@ -109,7 +100,8 @@ static kin_code random_query(const kin_manifest *manifest, kin_shard_reader *con
     while (row >= kin_shard_reader_count(shards[s]))
         row -= kin_shard_reader_count(shards[s++]);
     kin_code code;
-    code_at(shards[s], row, &code);
+    uint32_t hint = 0;
+    kin_shard_reader_code(shards[s], row, &hint, &code);
     uint64_t flips = kin_random_below(random, manifest->bits / 8);
     for (uint64_t i = 0; i < flips; i++) {
         unsigned bit = (unsigned)kin_random_below(random, manifest->bits);
@@ -125,13 +117,15 @@ static uint64_t count_up_to(const kin_manifest *manifest, kin_shard_reader *cons
 {
     uint64_t count = 0;
     kin_code code;
-    for (uint32_t s = 0; s < manifest->shard_count; s++)
+    for (uint32_t s = 0; s < manifest->shard_count; s++) {
+        uint32_t hint = 0;
         for (uint64_t row = 0; row < kin_shard_reader_count(shards[s]); row++) {
-            code_at(shards[s], row, &code);
-            kin_hit hit = {.id = kin_shard_reader_ids(shards[s])[row],
+            kin_shard_reader_code(shards[s], row, &hint, &code);
+            kin_hit hit = {.id = kin_shard_reader_id(shards[s], row),
                            .distance = kin_code_distance(query, &code)};
             count += !kin_hit_before(last, &hit);
         }
+    }
     return count;
 }
 
@@ -144,11 +138,12 @@ static bool is_answer(const kin_manifest *manifest, kin_shard_reader *const *sha
     for (uint32_t i = 0; i < count; i++) {
         const kin_hit *hit = &hits[i];
         kin_code code;
+        uint32_t hint = 0;
         if (hit->shard >= manifest->shard_count ||
             hit->row >= kin_shard_reader_count(shards[hit->shard]) ||
-            hit->id != kin_shard_reader_ids(shards[hit->shard])[hit->row])
+            hit->id != kin_shard_reader_id(shards[hit->shard], hit->row))
             return false;
-        code_at(shards[hit->shard], hit->row, &code);
+        kin_shard_reader_code(shards[hit->shard], hit->row, &hint, &code);
         if (hit->distance != kin_code_distance(query, &code)) return false;
         if (i > 0 && !kin_hit_before(&hits[i - 1], hit)) return false;
     }

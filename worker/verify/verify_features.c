@@ -55,7 +55,7 @@ static kin_status check_rows(const hasher *made, const kin_feature_file *file,
 {
     float *vector = kin_malloc(file->dimensions * sizeof *vector);
     kin_status status = KIN_OK;
-    const uint64_t *words = kin_shard_reader_words(shard);
+    uint32_t hint = 0;
     for (uint64_t row = 0; status == KIN_OK && row < file->count; row++) {
         kin_code stored, code;
         if (!kin_feature_file_get(file, row, vector)) {
@@ -65,7 +65,7 @@ static kin_status check_rows(const hasher *made, const kin_feature_file *file,
         }
         kin_hash(made->planes, made->thresholds, (unsigned)made->bits, made->dimensions, vector,
                  &code);
-        kin_code_from_words(&stored, words + row * (made->bits / 64), (unsigned)made->bits);
+        kin_shard_reader_code(shard, row, &hint, &stored);
         if (kin_code_compare(&stored, &code) != 0)
             status = kin_fail(error, KIN_CORRUPT,
                               "%s: the vector of row %llu gives another code than its shard has",

@@ -46,7 +46,8 @@ static kin_status check_contents(kin_file_kind kind, const kin_mapping *file, co
     switch (kind) {
     case KIN_FILE_SHARD: {
         kin_shard_view view;
-        return kin_shard_view_parse(&view, file->data, file->bytes, path, error);
+        return kin_shard_view_parse(&view, file->data, file->bytes, KIN_SHARD_CHECK_ROWS, path,
+                                    error);
     }
     case KIN_FILE_MANIFEST: {
         kin_manifest manifest = {0};
