@@ -88,7 +88,8 @@ static kin_status open_shard(kin_index_rows *rows, uint32_t s, kin_error *error)
     kin_mapping *mapping = &shard->shard_mapping;
     kin_status status = kin_mapping_open(mapping, path, error);
     if (status == KIN_OK)
-        status = kin_shard_view_parse(&shard->view, mapping->data, mapping->bytes, path, error);
+        status = kin_shard_view_parse(&shard->view, mapping->data, mapping->bytes,
+                                      KIN_SHARD_CHECK_BLOCKS, path, error);
     if (status == KIN_OK) {
         kin_digest digest = kin_container_digest(mapping->data);
         if (!kin_digest_equal(&digest, &listed->digest) ||
@@ -112,7 +113,8 @@ static void sort_places(kin_index_rows *rows)
     rows->places = kin_malloc(rows->manifest.indexed * sizeof *rows->places);
     for (uint32_t s = 0; s < rows->manifest.shard_count; s++)
         for (uint64_t i = 0; i < rows->manifest.shards[s].count; i++)
-            rows->places[at++] = (place){.id = rows->shards[s].view.ids[i], .row = i, .shard = s};
+            rows->places[at++] =
+                (place){.id = kin_codes_id(&rows->shards[s].view.codes, i), .row = i, .shard = s};
     qsort(rows->places, rows->manifest.indexed, sizeof *rows->places, compare_places);
 }
 
@@ -176,16 +178,18 @@ const char *kin_index_rows_key(const kin_index_rows *rows, uint64_t row, uint32_
 {
     const place *at = &rows->places[row];
     const kin_shard_view *view = &rows->shards[at->shard].view;
-    uint64_t start = at->row == 0 ? 0 : view->key_ends[at->row - 1];
-    *bytes = (uint32_t)(view->key_ends[at->row] - start);
+    uint64_t start = 0;
+    *bytes = 0;
+    if (view->key_ends != NULL)
+        *bytes = kin_shard_piece(view->key_ends, at->row, view->key_bytes, &start);
     return view->keys + start;
 }
 
 void kin_index_rows_code(const kin_index_rows *rows, uint64_t row, kin_code *code)
 {
     const place *at = &rows->places[row];
-    unsigned bits = rows->manifest.bits;
-    kin_code_from_words(code, rows->shards[at->shard].view.words + at->row * (bits / 64), bits);
+    uint32_t hint = 0;
+    kin_codes_code(&rows->shards[at->shard].view.codes, at->row, &hint, code);
 }
 
 bool kin_index_rows_vector(const kin_index_rows *rows, uint64_t row, float *vector)
