@@ -23,7 +23,8 @@ refuses "an unknown DECODER is refused with its choices" 2 "it takes turbo or st
 check "make help names the two commands" bash -c 'make help | grep -q "make demo" && make help | grep -q "make check"'
 
 check "make install DESTDIR=... PREFIX=..." make BUILD="$build" DESTDIR="$work/dest" PREFIX=/opt/kin install
-for name in kindred kindred-index kindred-worker kindred-coordinator kindred-decode kindred-verify; do
+for name in kindred kindred-index kindred-worker kindred-coordinator kindred-decode kindred-verify \
+        kindred-eval; do
     check "$name runs from where it was installed" "$work/dest/opt/kin/bin/$name" --help
     check "$name has a man page" test -s "$work/dest/opt/kin/share/man/man1/$name.1"
 done

@@ -14,6 +14,7 @@ LAYERS = {
     "worker/encode": COMMON + ["proto"],
     "worker/dataset": COMMON + ["proto"],
     "worker/train": COMMON + ["proto", "worker/encode"],
+    "worker/eval": COMMON + ["proto", "worker/dataset", "worker/encode", "worker/train"],
     "worker/shard": ["common/base", "common/code", "proto"],
     "worker/search": ["common/base", "common/code"],
     "worker/index": COMMON + ["proto", "coordinator/partition", "worker/decode", "worker/encode",

@@ -336,6 +336,27 @@ static void sources_that_are_none_are_refused(void **state)
     check_refused(&(kin_dataset_options){.source = folder}, KIN_NOT_FOUND, "CURRENT");
 }
 
+static void codes_are_rows_too(void **state)
+{
+    (void)state;
+    const uint8_t rows[3][2] = {{0x80, 0}, {0, 1}, {0xff, 0xff}}, wide[33] = {0};
+    char *codes = put_npy("codes.npy", "|u1", 3, 2, rows, sizeof rows);
+    check_refused(&(kin_dataset_options){.source = codes}, KIN_BAD_INPUT, "as codes are");
+    kin_dataset *dataset =
+        open_fine(&(kin_dataset_options){.source = codes, .without_features = true});
+    kin_code code;
+    assert_int_equal(kin_dataset_bits(dataset), 16);
+    assert_int_equal(kin_dataset_dimensions(dataset), 0);
+    kin_dataset_code(dataset, 0, &code);
+    assert_true(code.word[0] == (uint64_t)1 << 63 && code.word[3] == 0);
+    kin_dataset_code(dataset, 1, &code);
+    assert_true(code.word[0] == (uint64_t)1 << 48);
+    kin_dataset_close(&dataset);
+    check_refused(&(kin_dataset_options){.source = put_npy("w.npy", "|u1", 1, 33, wide, 33),
+                                         .without_features = true},
+                  KIN_BAD_INPUT, "codes of 33 bytes");
+}
+
 static void an_index_is_in_the_order_of_ids(void **state)
 {
     (void)state;
@@ -376,6 +397,7 @@ int main(void)
         cmocka_unit_test(classes_come_from_folders),
         cmocka_unit_test(mistakes_with_classes_are_named),
         cmocka_unit_test(more_classes_than_can_be_are_refused),
+        cmocka_unit_test(codes_are_rows_too),
         cmocka_unit_test(an_index_is_in_the_order_of_ids),
         cmocka_unit_test(sources_that_are_none_are_refused),
     };

@@ -8,7 +8,7 @@
 #include "common/base/limits.h"
 #include "common/base/memory.h"
 #include "proto/feature_file.h"
-#include "proto/label_file.h"
+#include "proto/npy_format.h"
 #include "worker/dataset/classes.h"
 #include "worker/dataset/idx_reader.h"
 #include "worker/dataset/index_rows.h"
@@ -17,7 +17,7 @@
 /* Bytes of a digest's block: the digest of a file is that of its blocks' digests. */
 #define BLOCK_BYTES ((size_t)16 << 20)
 
-typedef enum source_kind { SOURCE_VECTORS, SOURCE_PIXELS, SOURCE_INDEX } source_kind;
+typedef enum source_kind { SOURCE_VECTORS, SOURCE_PIXELS, SOURCE_CODES, SOURCE_INDEX } source_kind;
 
 /* Keys of a text file: where line i ends. */
 typedef struct key_list {
@@ -33,23 +33,55 @@ struct kin_dataset {
     uint32_t dimensions;
     kin_mapping mapping; /* of a .npy */
     kin_feature_file vectors;
+    const uint8_t *codes; /* [count][bits / 8], in the mapping */
+    unsigned bits;        /* of those */
     kin_buffer pixels;
     kin_index_rows *rows;
     key_list keys;
     kin_classes classes;
 };
 
-static kin_status open_vectors(kin_dataset *dataset, const char *path, kin_error *error)
+static bool are_codes(const kin_npy *npy)
 {
+    return npy->kind == 'u' && npy->item_bytes == 1 && npy->rank == 2;
+}
+
+static kin_status open_codes(kin_dataset *dataset, const kin_npy *npy, const char *path,
+                             bool without_features, kin_error *error)
+{
+    dataset->kind = SOURCE_CODES;
+    if (!without_features)
+        return kin_fail(error, KIN_BAD_INPUT,
+                        "%s: holds bytes, as codes are; feature vectors are float32", path);
+    if (npy->dims[1] == 0 || npy->dims[1] > KIN_CODE_BYTES_MAX)
+        return kin_fail(error, KIN_BAD_INPUT,
+                        "%s: codes of %llu bytes; a code has 1 to %d, eight bits in each "
+                        "(numpy.packbits)",
+                        path, (unsigned long long)npy->dims[1], KIN_CODE_BYTES_MAX);
+    dataset->count = npy->dims[0];
+    dataset->bits = (unsigned)npy->dims[1] * 8;
+    dataset->codes = npy->data;
+    return KIN_OK;
+}
+
+static kin_status open_npy(kin_dataset *dataset, const char *path, bool without_features,
+                           kin_error *error)
+{
+    kin_npy npy;
+    const kin_mapping *mapping = &dataset->mapping;
     dataset->kind = SOURCE_VECTORS;
     kin_status status = kin_mapping_open(&dataset->mapping, path, error);
-    if (status == KIN_OK)
-        status = kin_feature_file_parse(&dataset->vectors, dataset->mapping.data,
-                                        dataset->mapping.bytes, path, error);
-    if (status == KIN_OK && dataset->vectors.count == 0)
+    if (status == KIN_OK) status = kin_npy_parse(&npy, mapping->data, mapping->bytes, path, error);
+    if (status == KIN_OK && are_codes(&npy)) {
+        status = open_codes(dataset, &npy, path, without_features, error);
+    } else if (status == KIN_OK) {
+        status =
+            kin_feature_file_parse(&dataset->vectors, mapping->data, mapping->bytes, path, error);
+        dataset->count = dataset->vectors.count;
+        dataset->dimensions = dataset->vectors.dimensions;
+    }
+    if (status == KIN_OK && dataset->count == 0)
         status = kin_fail(error, KIN_BAD_INPUT, "%s: has no rows", path);
-    dataset->count = dataset->vectors.count;
-    dataset->dimensions = dataset->vectors.dimensions;
     return status;
 }
 
@@ -164,7 +196,7 @@ static kin_status open_source(kin_dataset *dataset, const kin_dataset_options *o
         return open_pixels(dataset, source + strlen(IDX_START), options->labels == NULL, error);
     if (kin_path_is_directory(source))
         return open_index(dataset, source, options->without_features, error);
-    return open_vectors(dataset, source, error);
+    return open_npy(dataset, source, options->without_features, error);
 }
 
 kin_status kin_dataset_open(kin_dataset **dataset, const kin_dataset_options *options,
@@ -229,6 +261,7 @@ static bool read_row(const kin_dataset *dataset, uint64_t row, float *vector)
     case SOURCE_INDEX:
         return kin_index_rows_vector(dataset->rows, row, vector);
     case SOURCE_PIXELS:
+    case SOURCE_CODES:
         break;
     }
     const uint8_t *pixels = dataset->pixels.data + row * dataset->dimensions;
@@ -276,13 +309,20 @@ const char *kin_dataset_key(const kin_dataset *dataset, uint64_t row, uint32_t *
 
 void kin_dataset_code(const kin_dataset *dataset, uint64_t row, kin_code *code)
 {
-    KIN_CHECK(row < dataset->count && dataset->kind == SOURCE_INDEX);
-    kin_index_rows_code(dataset->rows, row, code);
+    KIN_CHECK(row < dataset->count && kin_dataset_bits(dataset) > 0);
+    if (dataset->kind == SOURCE_INDEX) {
+        kin_index_rows_code(dataset->rows, row, code);
+    } else {
+        uint8_t bytes[KIN_CODE_BYTES_MAX] = {0};
+        memcpy(bytes, dataset->codes + row * (dataset->bits / 8), dataset->bits / 8);
+        kin_code_from_bytes(code, bytes, KIN_CODE_BITS_MAX);
+    }
 }
 
 unsigned kin_dataset_bits(const kin_dataset *dataset)
 {
-    return dataset->kind == SOURCE_INDEX ? kin_index_rows_manifest(dataset->rows)->bits : 0;
+    if (dataset->kind == SOURCE_INDEX) return kin_index_rows_manifest(dataset->rows)->bits;
+    return dataset->bits;
 }
 
 const uint32_t *kin_dataset_labels(const kin_dataset *dataset)
@@ -310,7 +350,7 @@ const char *kin_dataset_features(const kin_dataset *dataset)
 kin_digest kin_dataset_digest(const kin_dataset *dataset)
 {
     if (dataset->kind == SOURCE_INDEX) return kin_index_rows_digest(dataset->rows);
-    bool mapped = dataset->kind == SOURCE_VECTORS;
+    bool mapped = dataset->kind != SOURCE_PIXELS;
     const uint8_t *data = mapped ? dataset->mapping.data : dataset->pixels.data;
     size_t bytes = mapped ? dataset->mapping.bytes : dataset->pixels.bytes;
     kin_buffer digests = {0};

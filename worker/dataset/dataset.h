@@ -17,6 +17,7 @@ typedef struct kin_dataset kin_dataset;
 typedef struct kin_dataset_options {
     /* FEATURES.npy            float32 [n][d], mapped: may be larger than memory
      * idx:IMAGES[,LABELS]     IDX files, gzipped or not; pixels / 255 are the features
+     * CODES.npy               uint8 [n][bits / 8], as numpy.packbits gives them: codes alone
      * INDEX                   a folder: the features that it keeps, in the order of ids */
     const char *source;
     /* NULL                    the classes of the source, where it has some
@@ -30,7 +31,8 @@ typedef struct kin_dataset_options {
     /* A text file of n lines, the keys of rows that have none by themselves; NULL: there is none.
      */
     const char *keys;
-    /* Rows of an INDEX without kept features are fine: the data set then has dimensions 0. */
+    /* Rows of codes alone are fine (CODES.npy, an INDEX that keeps no features): the data set then
+     * has dimensions 0. */
     bool without_features;
 } kin_dataset_options;
 
@@ -59,9 +61,10 @@ KIN_MUST_USE kin_status kin_dataset_gather(const kin_dataset *dataset, const uin
 /* The key of a row, not NUL-terminated; NULL where rows have none. Borrowed. */
 const char *kin_dataset_key(const kin_dataset *dataset, uint64_t row, uint32_t *bytes);
 
-/* The code that an INDEX has for the row, of kin_dataset_bits bits. */
+/* The code of a row of an INDEX or of CODES.npy, zeros behind its kin_dataset_bits bits. */
 void kin_dataset_code(const kin_dataset *dataset, uint64_t row, kin_code *code);
-unsigned kin_dataset_bits(const kin_dataset *dataset); /* 0: there are no codes */
+/* 0: there are no codes. 8 to 256 in steps of 8. */
+unsigned kin_dataset_bits(const kin_dataset *dataset);
 
 /* The class of each row, [n] of numbers below kin_dataset_classes or KIN_NO_CLASS; NULL where no
  * classes were given. Classes are numbered in the order of their names: numbers by value where all

@@ -1,0 +1,29 @@
+/* The codes of a split's rows, stored ones or an encoder's. */
+#ifndef WORKER_EVAL_CODED_H
+#define WORKER_EVAL_CODED_H
+
+#include "worker/encode/encoder.h"
+#include "worker/eval/split.h"
+
+/* Zeroed is none. */
+typedef struct kin_coded {
+    uint64_t *database; /* [rows][width] */
+    uint64_t *queries;  /* [rows][width] */
+    size_t width;       /* words of a code */
+    unsigned bits;      /* that say something; zeros are behind them */
+} kin_coded;
+
+void kin_coded_fini(kin_coded *coded);
+
+/* Those that the data sets have, or others of as many rows: codes and query_codes, NULL for the
+ * split's own. KIN_BAD_INPUT for other counts, KIN_MISMATCH for two widths. */
+KIN_MUST_USE kin_status kin_coded_stored(kin_coded *coded, const kin_split *split,
+                                         const kin_dataset *codes, const kin_dataset *query_codes,
+                                         kin_error *error);
+
+/* Those of the vectors. KIN_MISMATCH for vectors of another length than the encoder takes,
+ * KIN_BAD_INPUT for numbers that are not finite. */
+KIN_MUST_USE kin_status kin_coded_by_encoder(kin_coded *coded, const kin_split *split,
+                                             const kin_encoder *encoder, kin_error *error);
+
+#endif
