@@ -154,6 +154,22 @@ static void pools(graph_trial *t)
           "Mul b c > f; Sub f e > g; LpPool g > y | kernel_shape=2,2");
 }
 
+/* Maps so large that convolutions run in strips; one of them is wanted elsewhere, too. */
+static void strips(graph_trial *t)
+{
+    INPUT("x", "2 4 52 53");
+    OUTPUT("y");
+    OUTPUT("z");
+    RANDOM("up", "64 4 1 1");
+    RANDOM("middle", "64 1 3 3");
+    RANDOM("down", "4 64 1 1");
+    RANDOM("half", "64 1 5 5");
+    NODES("Conv x up > a; Relu a > b; Conv b middle > c | group=64 pads=1,1,1,1; Relu c > d; "
+          "Conv d down > e; Add e x > f; Conv f up > g; Conv g half > h | group=64 strides=2,2 "
+          "pads=2,2,2,2; Sigmoid h > i; GlobalAveragePool i > y; Conv g middle > j | group=64; "
+          "Conv j down > k; Conv k up > l; Conv l middle > m | group=64; Relu m > z");
+}
+
 static void layouts(void **state)
 {
     (void)state;
@@ -163,6 +179,7 @@ static void layouts(void **state)
     agree(of_one_pixel, NULL);
     agree(of_one_channel, NULL);
     agree(pools, NULL);
+    graph_trial_agree_within(1e-4, strips, NULL, 0, NULL);
 }
 
 /* --- Outputs --------------------------------------------------------------------------------- */

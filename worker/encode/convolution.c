@@ -119,13 +119,22 @@ void kin_convolution_run(const kin_convolution *convolution, const float *input,
                          size_t sum_stride, void *scratch)
 {
     if (convolution->out_height == 0 || convolution->out_width == 0) return;
-    convolution->method->run(convolution, &(kin_convolution_call){.input = input,
-                                                                  .input_stride = input_stride,
-                                                                  .output = output,
-                                                                  .output_stride = output_stride,
-                                                                  .sum = sum,
-                                                                  .sum_stride = sum_stride,
-                                                                  .scratch = scratch});
+    convolution->method->run(convolution,
+                             &(kin_convolution_call){.input = input,
+                                                     .input_stride = input_stride,
+                                                     .output = output,
+                                                     .output_stride = output_stride,
+                                                     .sum = sum,
+                                                     .sum_stride = sum_stride,
+                                                     .scratch = scratch,
+                                                     .lines = convolution->out_height});
+}
+
+bool kin_convolution_by_lines(const kin_convolution *convolution)
+{
+    /* A depthwise one with several outputs of a channel repeats the whole input first. */
+    return convolution->method->by_lines &&
+           (convolution->method != &kin_method_depthwise || convolution->group_out == 1);
 }
 
 size_t kin_convolution_panel_floats(const kin_convolution *convolution)

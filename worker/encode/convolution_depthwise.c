@@ -81,11 +81,12 @@ static void run_part(const kin_convolution *convolution, const kin_convolution_c
         int64_t line = axis_begin(&axes[0], y->at) + (int64_t)(y->first * axes[0].dilation);
         int64_t column = axis_begin(&axes[1], x->at) + (int64_t)(x->first * axes[1].dilation);
         span->input =
-            call->input + ((size_t)line * axes[1].size + (size_t)column) * call->input_stride;
+            call->input + (((size_t)line - call->input_first) * axes[1].size + (size_t)column) *
+                              call->input_stride;
         span->weights =
             convolution->weights + y->first * span->weight_line + x->first * span->weight_step;
     }
-    size_t pixel = y->at * convolution->out_width + x->at;
+    size_t pixel = (y->at - call->first) * convolution->out_width + x->at;
     span->output = call->output + pixel * call->output_stride;
     if (call->sum != NULL) span->sum = call->sum + pixel * call->sum_stride;
     span->lines = y->count;
@@ -118,8 +119,9 @@ static void run_lines(const kin_convolution *convolution, const kin_convolution_
                                .output_line = width * call->output_stride,
                                .channels = spec->channels_out};
     bool clips = kin_activation_clips(&spec->activation, &span.low, &span.high);
-    for (size_t at = 0; at < convolution->out_height;) {
-        kin_depthwise_part y = axis_part(&axes[0], at, LINES_AT_A_TIME);
+    for (size_t at = call->first, end = at + call->lines; at < end;) {
+        kin_depthwise_part y =
+            axis_part(&axes[0], at, end - at < LINES_AT_A_TIME ? end - at : LINES_AT_A_TIME);
         for (size_t x = 0; x < width;) {
             kin_depthwise_part part = axis_part(&axes[1], x, width);
             run_part(convolution, call, &span, axes, &y, &part);
@@ -127,8 +129,8 @@ static void run_lines(const kin_convolution *convolution, const kin_convolution_
         }
         if (!clips)
             kin_kernels_activate(convolution->kernels, &spec->activation,
-                                 call->output + at * span.output_line, y.count * width,
-                                 spec->channels_out, call->output_stride);
+                                 call->output + (at - call->first) * span.output_line,
+                                 y.count * width, spec->channels_out, call->output_stride);
         at += y.count;
     }
 }
@@ -151,4 +153,4 @@ static void run_depthwise(const kin_convolution *convolution, const kin_convolut
     run_lines(convolution, &inner);
 }
 
-const kin_method kin_method_depthwise = {"depthwise", prepare_depthwise, run_depthwise};
+const kin_method kin_method_depthwise = {"depthwise", true, prepare_depthwise, run_depthwise};

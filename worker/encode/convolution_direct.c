@@ -24,7 +24,8 @@ static size_t equal_chunk(size_t total, size_t most)
     return chunks == 0 ? 1 : (total + chunks - 1) / chunks;
 }
 
-/* All groups of a product over lines of pixels, `first_line` the first one of the output. */
+/* All groups of a product over lines of pixels, first_pixel the first one of those that are made.
+ */
 static void run_groups(const kin_convolution *convolution, const kin_convolution_call *call,
                        kin_product *product, const kin_block *block, size_t first_pixel)
 {
@@ -62,10 +63,12 @@ static void prepare_gemm(kin_convolution *convolution)
 
 static void run_gemm(const kin_convolution *convolution, const kin_convolution_call *call)
 {
-    size_t pixels = convolution->out_height * convolution->out_width;
+    size_t width = convolution->out_width, pixels = call->lines * width;
+    const float *input =
+        call->input + (call->first - call->input_first) * width * call->input_stride;
     for (size_t first = 0; first < pixels; first += convolution->chunk) {
         size_t left = pixels - first;
-        kin_block block = {.pixels = call->input + first * call->input_stride};
+        kin_block block = {.pixels = input + first * call->input_stride};
         kin_product product = {.depth = convolution->group_in,
                                .lines = 1,
                                .rows = left < convolution->chunk ? left : convolution->chunk,
@@ -74,7 +77,7 @@ static void run_gemm(const kin_convolution *convolution, const kin_convolution_c
     }
 }
 
-const kin_method kin_method_gemm = {"gemm", prepare_gemm, run_gemm};
+const kin_method kin_method_gemm = {"gemm", true, prepare_gemm, run_gemm};
 
 /* --- Any kernel, its taps read where they are ------------------------------------------------ */
 
@@ -140,6 +143,12 @@ static void copy_line(const kin_convolution_spec *spec, const float *line, size_
     memset(to + end * channels, 0, (width - end) * channels * sizeof *to);
 }
 
+static const float *input_line(const kin_convolution *convolution, const kin_convolution_call *call,
+                               size_t y)
+{
+    return call->input + (y - call->input_first) * convolution->spec.width * call->input_stride;
+}
+
 /* What output lines [first, first + lines) see of the input. */
 static kin_block copy_block(const kin_convolution *convolution, const kin_convolution_call *call,
                             size_t first, size_t lines, float *to)
@@ -150,8 +159,7 @@ static kin_block copy_block(const kin_convolution *convolution, const kin_convol
     int64_t y = (int64_t)(first * spec->stride_h) - spec->pad_top;
     for (size_t i = 0; i < height; i++, y++, to += block.line_stride) {
         bool there = y >= 0 && y < (int64_t)spec->height;
-        const float *line =
-            there ? call->input + (size_t)y * spec->width * call->input_stride : NULL;
+        const float *line = there ? input_line(convolution, call, (size_t)y) : NULL;
         copy_line(spec, line, call->input_stride, -(int64_t)spec->pad_left, width, to);
     }
     return block;
@@ -180,24 +188,24 @@ static void run_direct(const kin_convolution *convolution, const kin_convolution
     size_t *segments = call->scratch;
     float *copy = (float *)call->scratch + segments_bytes(convolution) / sizeof(float);
     bool copied = !inside(convolution);
-    for (size_t first = 0; first < convolution->out_height; first += convolution->chunk) {
-        size_t left = convolution->out_height - first;
+    for (size_t done = 0; done < call->lines; done += convolution->chunk) {
+        size_t left = call->lines - done, first = call->first + done;
         size_t lines = left < convolution->chunk ? left : convolution->chunk;
         kin_block block = {NULL, call->input_stride, spec->width * call->input_stride};
         if (copied)
             block = copy_block(convolution, call, first, lines, copy);
         else
-            block.pixels = call->input + first * spec->stride_h * block.line_stride;
+            block.pixels = input_line(convolution, call, first * spec->stride_h);
         kin_product product = {.lines = lines,
                                .rows = convolution->out_width,
                                .a_stride = spec->stride_w * block.pixel_stride,
                                .a_line = spec->stride_h * block.line_stride};
         find_segments(convolution, &block, &product, segments);
-        run_groups(convolution, call, &product, &block, first * convolution->out_width);
+        run_groups(convolution, call, &product, &block, done * convolution->out_width);
     }
 }
 
-const kin_method kin_method_direct = {"direct", prepare_direct, run_direct};
+const kin_method kin_method_direct = {"direct", true, prepare_direct, run_direct};
 
 /* --- Patches gathered ------------------------------------------------------------------------ */
 
@@ -268,4 +276,4 @@ static void run_patches(const kin_convolution *convolution, const kin_convolutio
     }
 }
 
-const kin_method kin_method_patches = {"im2col", prepare_patches, run_patches};
+const kin_method kin_method_patches = {"im2col", false, prepare_patches, run_patches};

@@ -16,10 +16,13 @@ typedef struct kin_convolution_call {
     const float *sum;
     size_t sum_stride;
     void *scratch;
+    size_t first, lines; /* of the output: output and sum are of line `first` */
+    size_t input_first;  /* the line of the picture that input is */
 } kin_convolution_call;
 
 typedef struct kin_method {
     const char *name;
+    bool by_lines; /* runs with any lines of the output; else with all of them only */
     void (*prepare)(kin_convolution *convolution);
     void (*run)(const kin_convolution *convolution, const kin_convolution_call *call);
 } kin_method;
@@ -45,6 +48,8 @@ struct kin_convolution {
     size_t scratch_bytes;
 };
 
+/* Whether it runs with some lines of the output at a time. */
+bool kin_convolution_by_lines(const kin_convolution *convolution);
 /* Taps [*first, *end) of those at start, start + dilation, ... that lie in [0, size). */
 void kin_taps_inside(int64_t start, size_t taps, size_t dilation, size_t size, size_t *first,
                      size_t *end);

@@ -252,11 +252,11 @@ static void run(const kin_convolution *convolution, const kin_convolution_call *
 }
 
 const kin_method kin_methods_winograd[KIN_WINOGRAD_FORMS] = {
-    [KIN_WINOGRAD_2X2_3X3] = {"winograd2", prepare, run},
-    [KIN_WINOGRAD_4X4_3X3] = {"winograd4", prepare, run},
-    [KIN_WINOGRAD_2X2_5X5] = {"winograd5", prepare, run},
-    [KIN_WINOGRAD_4_3] = {"winograd3", prepare, run},
-    [KIN_WINOGRAD_2_7] = {"winograd7", prepare, run},
+    [KIN_WINOGRAD_2X2_3X3] = {"winograd2", false, prepare, run},
+    [KIN_WINOGRAD_4X4_3X3] = {"winograd4", false, prepare, run},
+    [KIN_WINOGRAD_2X2_5X5] = {"winograd5", false, prepare, run},
+    [KIN_WINOGRAD_4_3] = {"winograd3", false, prepare, run},
+    [KIN_WINOGRAD_2_7] = {"winograd7", false, prepare, run},
 };
 
 const kin_method *kin_winograd_choose(const kin_convolution *convolution)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/base/memory.h"
+#include "worker/encode/convolution_chain.h"
 #include "worker/encode/fuse_match.h"
 #include "worker/encode/fuse_pad.h"
 
@@ -19,6 +20,7 @@ void kin_graph_unfuse(kin_graph *graph)
         kin_fused *fused = kin_node_fused(&graph->nodes[n]);
         if (fused == NULL) continue;
         if (fused->destroy != NULL) fused->destroy(fused->prepared);
+        kin_convolution_chain_destroy(&fused->chain);
         free(fused);
         graph->nodes[n].state = NULL;
     }

@@ -28,6 +28,7 @@ typedef struct kin_fused {
     uint64_t depth, parameters; /* pairs that are multiplied for each output; weights and biases */
     void *prepared;             /* packed weights; see fast_ops.c */
     void (*destroy)(void *prepared);
+    struct kin_convolution_chain *chain; /* of its last node; see fast_chain.c */
 } kin_fused;
 
 /* NULL for a node that is not fused. */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/base/memory.h"
+#include "worker/encode/fast_chain.h"
 #include "worker/encode/fast_ops.h"
 
 #define FOR_EVER UINT32_MAX
@@ -99,7 +100,8 @@ static void plan_node(planner *p, uint32_t n)
     size_t *offsets = p->plan->offsets;
     for (uint32_t i = 0; i < node->output_count; i++) {
         uint32_t value = node->outputs[i];
-        if (value == KIN_VALUE_NONE || p->root[value] != value) continue;
+        if (value == KIN_VALUE_NONE || p->root[value] != value || kin_fast_is_chained(node))
+            continue;
         offsets[value] = take_place(p, bytes_of(p, value));
     }
     for (uint32_t i = 0; i < node->input_count + node->output_count; i++) {

@@ -17,8 +17,9 @@ typedef struct kin_memory_plan {
 
 #define KIN_PLAN_NONE SIZE_MAX
 
-/* Values of nodes that are aliases (kin_fast_is_alias) lie where their first input lies. Inputs of
- * the model have their places for themselves; outputs stay from when they are made to the end. */
+/* Values of nodes that are aliases (kin_fast_is_alias) lie where their first input lies; those
+ * inside a chain of convolutions (kin_fast_is_chained) have no place. Inputs of the model have
+ * their places for themselves; outputs stay from when they are made to the end. */
 void kin_memory_plan_make(kin_memory_plan *plan, const kin_graph *graph);
 void kin_memory_plan_fini(kin_memory_plan *plan);
 

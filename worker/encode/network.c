@@ -5,6 +5,7 @@
 
 #include "common/base/check.h"
 #include "common/base/memory.h"
+#include "worker/encode/fast_chain.h"
 #include "worker/encode/fast_ops.h"
 #include "worker/encode/fuse.h"
 #include "worker/encode/infer.h"
@@ -126,6 +127,7 @@ static void prepare(shared *made, bool reference)
         for (uint32_t i = 0; i < node->input_count; i++)
             if (node->inputs[i] != KIN_VALUE_NONE) wanted[node->inputs[i]] = true;
     }
+    if (!reference) kin_fast_chain(graph);
     for (uint32_t i = 0; i < graph->output_count; i++)
         wanted[graph->outputs[i]] = true;
     for (uint32_t i = 0; i < graph->value_count; i++) {
@@ -179,7 +181,7 @@ static kin_status make_steps(kin_network *network, bool find_scratch, kin_error 
     network->steps = kin_calloc(graph->node_count, sizeof *network->steps);
     for (uint32_t n = 0; status == KIN_OK && n < graph->node_count; n++) {
         const kin_node *node = &graph->nodes[n];
-        if (node->removed) continue;
+        if (node->removed || kin_fast_is_chained(node)) continue;
         step *next = &network->steps[network->step_count++];
         next->run = node->implementation->run;
         next->call = kin_call_of(node, tensors);
