@@ -15,6 +15,12 @@ static uint32_t scaled(uint32_t value, uint32_t numerator, uint32_t denominator)
     return result + !result;
 }
 
+/* Half of it, rounded to even where it lies between, as Python's round. */
+static uint32_t half(uint32_t value)
+{
+    return value / 2 + (value % 2 & value / 2 % 2);
+}
+
 /* The sizes of a picture of width x height (upright) that touches its box from inside. */
 static void fit_box(uint32_t width, uint32_t height, const kin_raster_spec *spec,
                     kin_resize_window *window)
@@ -29,7 +35,9 @@ static void fit_box(uint32_t width, uint32_t height, const kin_raster_spec *spec
 /* The part of the resized upright picture that the raster shows. */
 static kin_resize_window window_of(uint32_t width, uint32_t height, const kin_raster_spec *spec)
 {
-    kin_resize_window window = {.full_width = spec->width, .full_height = spec->height};
+    kin_resize_window window = {.full_width = spec->width,
+                                .full_height = spec->height,
+                                .interpolation = spec->interpolation};
     switch (spec->mode) {
     case KIN_RASTER_STRETCH:
         break;
@@ -47,12 +55,12 @@ static kin_resize_window window_of(uint32_t width, uint32_t height, const kin_ra
     case KIN_RASTER_CROP: {
         uint32_t side = spec->shorter_side, shorter = width < height ? width : height;
         KIN_CHECK(side >= spec->width && side >= spec->height);
-        window.full_width = scaled(width, side, shorter);
-        window.full_height = scaled(height, side, shorter);
+        window.full_width = (uint32_t)((uint64_t)width * side / shorter);
+        window.full_height = (uint32_t)((uint64_t)height * side / shorter);
         window.width = spec->width;
         window.height = spec->height;
-        window.x = (window.full_width - window.width) / 2;
-        window.y = (window.full_height - window.height) / 2;
+        window.x = half(window.full_width - window.width);
+        window.y = half(window.full_height - window.height);
         return window;
     }
     default:
@@ -67,17 +75,20 @@ static kin_resize_window window_of(uint32_t width, uint32_t height, const kin_ra
 static kin_resize_window stored_window(const kin_resize_window *upright, int orientation)
 {
     kin_resize_window w = *upright;
+    w.lies_on_side = kin_orientation_swaps_sides(orientation);
     bool from_right = orientation == 2 || orientation == 3 || orientation == 6 || orientation == 7;
     bool from_below = orientation == 3 || orientation == 4 || orientation == 7 || orientation == 8;
     if (from_right) w.x = w.full_width - w.width - w.x;
     if (from_below) w.y = w.full_height - w.height - w.y;
-    if (!kin_orientation_swaps_sides(orientation)) return w;
+    if (!w.lies_on_side) return w;
     return (kin_resize_window){.full_width = w.full_height,
                                .full_height = w.full_width,
                                .x = w.y,
                                .y = w.x,
                                .width = w.height,
-                               .height = w.width};
+                               .height = w.width,
+                               .interpolation = w.interpolation,
+                               .lies_on_side = true};
 }
 
 /* Puts *image in the middle of a white one. */
@@ -86,7 +97,7 @@ static void pad(kin_image *image, uint32_t width, uint32_t height)
     kin_image padded;
     kin_image_init(&padded, width, height);
     memset(padded.pixels, 255, (size_t)width * height * 3);
-    size_t x = (width - image->width) / 2, y = (height - image->height) / 2;
+    size_t x = half(width - image->width), y = half(height - image->height);
     for (uint32_t row = 0; row < image->height; row++)
         memcpy(padded.pixels + ((y + row) * width + x) * 3,
                image->pixels + (size_t)row * image->width * 3, (size_t)image->width * 3);

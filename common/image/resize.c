@@ -5,102 +5,11 @@
 
 #include "common/base/check.h"
 #include "common/base/memory.h"
-
-/* Weights are fixed-point numbers that fit 16 bits, so that baseline vector units multiply 8 of
- * them at once: a weight of 1 has 14 fraction bits, small ones have more, but a sum of pixels stays
- * within 31 bits. */
-#define WEIGHT_MAX 32767
-#define FRACTION_BITS_MIN 14
-#define FRACTION_BITS_MAX 22
+#include "common/image/resize_bicubic.h"
+#include "common/image/resize_filter.h"
 
 /* Bytes of a row that are summed together: their sums stay in the first-level cache. */
 #define STRIP_BYTES 1024
-
-/* Which source positions make one result position, and how much of each. */
-typedef struct span {
-    uint32_t first, count;
-    size_t weights; /* index of the first */
-} span;
-
-/* The triangle filter of one axis, for `count` results from `first` on. */
-typedef struct filter {
-    span *spans;      /* [count] */
-    int16_t *weights; /* each span's sum is 1 << fraction_bits */
-    uint32_t count;
-    int fraction_bits;
-} filter;
-
-static void filter_fini(filter *axis)
-{
-    free(axis->spans);
-    free(axis->weights);
-}
-
-/* The height of the triangle around result position `to` at source position `from`, in units that
- * make it an integer: centres are (2 * position + 1) / (2 * size) of the axis. */
-static int64_t triangle(uint64_t from, uint64_t from_size, uint64_t to, uint64_t to_size)
-{
-    int64_t distance = (int64_t)((2 * from + 1) * to_size) - (int64_t)((2 * to + 1) * from_size);
-    int64_t reach = 2 * (int64_t)(from_size > to_size ? from_size : to_size);
-    return reach - (distance < 0 ? -distance : distance);
-}
-
-/* The source positions whose triangle is above zero; there is always one. */
-static span span_of(uint64_t from_size, uint64_t to, uint64_t to_size)
-{
-    uint64_t first = (2 * to + 1) * from_size / (2 * to_size), last;
-    if (first >= from_size) first = from_size - 1;
-    last = first;
-    while (first > 0 && triangle(first - 1, from_size, to, to_size) > 0)
-        first--;
-    while (last + 1 < from_size && triangle(last + 1, from_size, to, to_size) > 0)
-        last++;
-    return (span){.first = (uint32_t)first, .count = (uint32_t)(last - first + 1)};
-}
-
-/* Writes one span's weights. The rounding is that of the running sum, so that they add up to one
- * and a picture of one colour keeps it. */
-static void weigh(const span *s, uint64_t from_size, uint64_t to, uint64_t to_size,
-                  int fraction_bits, int16_t *weights)
-{
-    int64_t sum = 0, running = 0, before = 0;
-    for (uint32_t i = 0; i < s->count; i++)
-        sum += triangle(s->first + i, from_size, to, to_size);
-    for (uint32_t i = 0; i < s->count; i++) {
-        running += triangle(s->first + i, from_size, to, to_size);
-        int64_t now = ((running << fraction_bits) + sum / 2) / sum;
-        KIN_CHECK(now - before <= WEIGHT_MAX);
-        weights[i] = (int16_t)(now - before);
-        before = now;
-    }
-}
-
-/* The fraction bits of an axis: of a reduction by s the largest weight is below 2 / s. */
-static int fraction_bits_of(uint32_t from_size, uint32_t to_size)
-{
-    int bits = FRACTION_BITS_MIN;
-    for (uint32_t half = from_size / to_size / 2; half >= 2 && bits < FRACTION_BITS_MAX; half /= 2)
-        bits++;
-    return bits;
-}
-
-static void filter_init(filter *axis, uint32_t from_size, uint32_t to_size, uint32_t first,
-                        uint32_t count)
-{
-    axis->count = count;
-    axis->spans = kin_calloc(count, sizeof *axis->spans);
-    size_t weights = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        axis->spans[i] = span_of(from_size, (uint64_t)first + i, to_size);
-        axis->spans[i].weights = weights;
-        weights += axis->spans[i].count;
-    }
-    axis->fraction_bits = fraction_bits_of(from_size, to_size);
-    axis->weights = kin_calloc(weights, sizeof *axis->weights);
-    for (uint32_t i = 0; i < count; i++)
-        weigh(&axis->spans[i], from_size, (uint64_t)first + i, to_size, axis->fraction_bits,
-              axis->weights + axis->spans[i].weights);
-}
 
 /* Adds rows with their weights, two at a time: the sums are loaded and stored half as often. */
 static inline __attribute__((always_inline)) void add_rows(int32_t *restrict sums,
@@ -122,8 +31,8 @@ static inline __attribute__((always_inline)) void add_rows(int32_t *restrict sum
 }
 
 /* One result row before its horizontal pass: bytes of `row` are the weighted source rows. */
-static void blend_rows(const uint8_t *source, size_t stride, const span *s, const int16_t *weights,
-                       int fraction_bits, uint8_t *row, size_t bytes)
+static void blend_rows(const uint8_t *source, size_t stride, const kin_resize_span *s,
+                       const int16_t *weights, int fraction_bits, uint8_t *row, size_t bytes)
 {
     int32_t sums[STRIP_BYTES];
     for (size_t start = 0; start < bytes; start += STRIP_BYTES) {
@@ -141,13 +50,13 @@ static void blend_rows(const uint8_t *source, size_t stride, const span *s, cons
 }
 
 /* row starts with source column `first_column`. */
-static void blend_columns(const uint8_t *row, uint32_t first_column, const filter *axis,
+static void blend_columns(const uint8_t *row, uint32_t first_column, const kin_resize_filter *axis,
                           uint8_t *result)
 {
     int bits = axis->fraction_bits;
     for (uint32_t x = 0; x < axis->count; x++) {
-        const span *s = &axis->spans[x];
-        const int16_t *weights = axis->weights + s->weights;
+        const kin_resize_span *s = &axis->spans[x];
+        const int32_t *weights = axis->weights + s->weights;
         const uint8_t *from = row + (size_t)(s->first - first_column) * 3;
         int32_t red = 1 << (bits - 1), green = red, blue = red;
         for (uint32_t i = 0; i < s->count; i++, from += 3) {
@@ -161,6 +70,39 @@ static void blend_columns(const uint8_t *row, uint32_t first_column, const filte
     }
 }
 
+/* The axis' weights in 16 bits each, all of them in order; the caller frees. */
+static int16_t *narrow_weights(const kin_resize_filter *axis)
+{
+    const kin_resize_span *last = &axis->spans[axis->count - 1];
+    size_t count = last->weights + last->count;
+    int16_t *weights = kin_malloc(count * sizeof *weights);
+    for (size_t i = 0; i < count; i++) {
+        KIN_CHECK(axis->weights[i] <= INT16_MAX);
+        weights[i] = (int16_t)axis->weights[i];
+    }
+    return weights;
+}
+
+/* Rows are blended first, a result row at a time. */
+static void resize_bilinear(const kin_image *source, const kin_resize_filter *columns,
+                            const kin_resize_filter *rows, kin_image *part)
+{
+    const kin_resize_span *last = &columns->spans[columns->count - 1];
+    uint32_t first_column = columns->spans[0].first;
+    size_t row_bytes = (size_t)(last->first + last->count - first_column) * 3;
+    size_t stride = (size_t)source->width * 3;
+    int16_t *weights = narrow_weights(rows);
+    uint8_t *row = kin_malloc(row_bytes);
+    for (uint32_t y = 0; y < part->height; y++) {
+        const kin_resize_span *s = &rows->spans[y];
+        blend_rows(source->pixels + (size_t)first_column * 3, stride, s, weights + s->weights,
+                   rows->fraction_bits, row, row_bytes);
+        blend_columns(row, first_column, columns, part->pixels + (size_t)y * part->width * 3);
+    }
+    free(row);
+    free(weights);
+}
+
 void kin_image_resize_window(const kin_image *source, const kin_resize_window *window,
                              kin_image *part)
 {
@@ -169,24 +111,19 @@ void kin_image_resize_window(const kin_image *source, const kin_resize_window *w
               window->x <= window->full_width - window->width);
     KIN_CHECK(window->height >= 1 && window->height <= window->full_height &&
               window->y <= window->full_height - window->height);
-    filter columns, rows;
-    filter_init(&columns, source->width, window->full_width, window->x, window->width);
-    filter_init(&rows, source->height, window->full_height, window->y, window->height);
-    const span *last = &columns.spans[columns.count - 1];
-    uint32_t first_column = columns.spans[0].first;
-    size_t row_bytes = (size_t)(last->first + last->count - first_column) * 3;
-    size_t stride = (size_t)source->width * 3;
-    uint8_t *row = kin_malloc(row_bytes);
+    KIN_CHECK(window->interpolation < KIN_INTERPOLATIONS);
+    kin_resize_filter columns, rows;
+    kin_resize_filter_init(&columns, window->interpolation, source->width, window->full_width,
+                           window->x, window->width);
+    kin_resize_filter_init(&rows, window->interpolation, source->height, window->full_height,
+                           window->y, window->height);
     kin_image_init(part, window->width, window->height);
-    for (uint32_t y = 0; y < window->height; y++) {
-        const span *s = &rows.spans[y];
-        blend_rows(source->pixels + (size_t)first_column * 3, stride, s, rows.weights + s->weights,
-                   rows.fraction_bits, row, row_bytes);
-        blend_columns(row, first_column, &columns, part->pixels + (size_t)y * window->width * 3);
-    }
-    free(row);
-    filter_fini(&columns);
-    filter_fini(&rows);
+    if (window->interpolation == KIN_BILINEAR)
+        resize_bilinear(source, &columns, &rows, part);
+    else
+        kin_resize_bicubic(source, &columns, &rows, window->lies_on_side, part);
+    kin_resize_filter_fini(&columns);
+    kin_resize_filter_fini(&rows);
 }
 
 void kin_image_resize(const kin_image *source, uint32_t width, uint32_t height, kin_image *resized)

@@ -69,7 +69,7 @@ static double thread_ms(void)
 
 static void ours(const kin_buffer *jpeg, kin_pixel_store *store)
 {
-    kin_picture_wish wish = {.raster = {KIN_RASTER_STRETCH, SIDE, SIDE, 0}};
+    kin_picture_wish wish = {.raster = {.mode = KIN_RASTER_STRETCH, .width = SIDE, .height = SIDE}};
     kin_picture picture = {0};
     kin_verdict verdict = {0};
     kin_image raster = {0};

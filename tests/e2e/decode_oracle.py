@@ -3,8 +3,8 @@
 
 Tolerances, in grey levels: PNG, BMP and GIF are exact (alpha on white may round by 1); JPEG of
 libjpeg-turbo is what Pillow uses too, and stb_image is within a few levels of it (chroma is
-interpolated in another way); reduced sizes are within 1 of Pillow's BILINEAR, and JPEG pictures
-that were decoded at a reduced scale on average within 1."""
+interpolated in another way); rasters are within 1 of Pillow's BILINEAR and BICUBIC in every way of
+resizing, and JPEG pictures that were decoded at a reduced scale on average within 1."""
 import io
 import os
 import shutil
@@ -227,17 +227,63 @@ def test_sizes(folder):
         tap.ok(worst <= 1, f"side {side}: within 1 of Pillow", f"off by {worst}")
 
 
+def stretched(image, size, _, filter_):
+    return image.resize(size, filter_)
+
+
+def cropped(image, size, shorter, filter_):
+    """torchvision's Resize(shorter), its longer side cut off to a whole number, and CenterCrop."""
+    short = min(image.size)
+    width, height = (shorter * side // short for side in image.size)
+    left, top = round((width - size[0]) / 2), round((height - size[1]) / 2)
+    whole = image.resize((width, height), filter_)
+    return whole.crop((left, top, left + size[0], top + size[1]))
+
+
+def padded(image, size, _, filter_):
+    return ImageOps.pad(image, size, filter_, color="white")
+
+
+def test_rules(folder):
+    """Every way of resizing with every interpolation, of photos, of pictures with edges of black on
+    white, where the cubic filter overshoots, and of pictures that are stored turned."""
+    edges = Image.fromarray(RNG.integers(0, 2, (150, 203), dtype=numpy.uint8) * 255).resize(
+        (812, 600), Image.NEAREST).convert("RGB")
+    images = [photo(641, 480, 3), textured(375, 500), textured(90, 61), edges, photo(1999, 1003, 7)]
+    turned = []
+    for orientation in (3, 5, 6, 8):
+        exif = Image.Exif()
+        exif[274] = orientation
+        turned.append(encoded(edges.crop((0, 0, 611, 402)), "PNG", exif=exif))
+    data = [encoded(image, "PNG") for image in images] + turned
+    images = [ImageOps.exif_transpose(Image.open(io.BytesIO(d))).convert("RGB") for d in data]
+    for size, shorter in (((224, 224), 256), ((96, 64), 96), ((1, 1), 1), ((336, 336), 336)):
+        for rule, oracle in (("stretch", stretched), ("crop", cropped), ("pad", padded)):
+            for word, filter_ in (("bilinear", Image.BILINEAR), ("bicubic", Image.BICUBIC)):
+                options = ["--raster", "%dx%d" % size, "--resize", rule, "--interpolation", word]
+                if rule == "crop":
+                    options += ["--shorter-side", str(shorter)]
+                _, rasters = decode(folder, data, *options)
+                worst = max(abs(raster - numpy.asarray(oracle(image, size, shorter, filter_),
+                                                       dtype=int)).max()
+                            for image, raster in zip(images, rasters))
+                tap.ok(worst <= 1, f"{rule} to {size}, {word}: within 1 of Pillow",
+                       f"off by {worst}")
+
+
 def test_reduced_jpeg(folder):
     """The DCT at a reduced scale: near the whole decode, and the same for every thumbnail."""
     images = [textured(1600, 1200), photo(2000, 700, 4)]
     data = [encoded(image, "JPEG", quality=90) for image in images]
-    _, rasters = decode(folder, data, "--side", "64")
-    for image, source, raster in zip(images, data, rasters):
-        whole = Image.open(io.BytesIO(source)).convert("RGB")
-        size = raster.shape[1::-1]
-        other = numpy.asarray(whole.resize(size, Image.BILINEAR)).astype(int)
-        mean = abs(raster - other).mean()
-        tap.ok(mean <= 1, f"jpeg {image.size} to {size}: mean within 1", f"off by {mean}")
+    for word, filter_ in (("bicubic", Image.BICUBIC), ("bilinear", Image.BILINEAR)):
+        _, rasters = decode(folder, data, "--side", "64", "--interpolation", word)
+        for image, source, raster in zip(images, data, rasters):
+            whole = Image.open(io.BytesIO(source)).convert("RGB")
+            size = raster.shape[1::-1]
+            other = numpy.asarray(whole.resize(size, filter_)).astype(int)
+            mean = abs(raster - other).mean()
+            tap.ok(mean <= 1, f"jpeg {image.size} to {size}, {word}: mean within 1",
+                   f"off by {mean}")
     for thumbnail in ("0", "96", "512"):
         _, again = decode(folder, data, "--side", "64", "--thumbnail", thumbnail)
         tap.ok(all((a == b).all() for a, b in zip(again, rasters)),
@@ -269,7 +315,7 @@ def test_thumbnails(folder):
 
 
 def main():
-    for test in (test_varieties, test_sizes, test_reduced_jpeg, test_thumbnails):
+    for test in (test_varieties, test_sizes, test_rules, test_reduced_jpeg, test_thumbnails):
         folder = tempfile.mkdtemp(prefix="kindred-decode-")
         try:
             test(folder)

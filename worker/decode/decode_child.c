@@ -20,6 +20,15 @@ static kin_raster_spec fit_spec(uint32_t side)
     return (kin_raster_spec){.mode = KIN_RASTER_FIT, .width = side, .height = side};
 }
 
+static kin_raster_spec raster_of(const kin_wire_request *request)
+{
+    return (kin_raster_spec){.mode = (kin_raster_mode)request->raster_mode,
+                             .width = request->raster_width,
+                             .height = request->raster_height,
+                             .shorter_side = request->raster_shorter_side,
+                             .interpolation = (kin_interpolation)request->raster_interpolation};
+}
+
 /* Writes the thumbnail into output; returns its bytes. */
 static uint32_t make_thumbnail(const kin_raster_source *source, uint32_t side, uint8_t *output)
 {
@@ -47,10 +56,7 @@ static void make_results(const kin_wire_request *request, const kin_picture *pic
                                 .width = picture->width,
                                 .height = picture->height,
                                 .orientation = picture->orientation};
-    kin_raster_spec spec = {.mode = (kin_raster_mode)request->raster_mode,
-                            .width = request->raster_width,
-                            .height = request->raster_height,
-                            .shorter_side = request->raster_shorter_side};
+    kin_raster_spec spec = raster_of(request);
     if (spec.mode != KIN_RASTER_NONE) {
         kin_image raster = {0};
         kin_raster_make_upright(&source, &spec, &raster);
@@ -68,10 +74,7 @@ static void serve_one(const kin_wire_request *request, uint8_t *memory, kin_pixe
                       kin_wire_reply *reply)
 {
     int64_t start = kin_clock_ns();
-    kin_picture_wish wish = {.raster = {.mode = (kin_raster_mode)request->raster_mode,
-                                        .width = request->raster_width,
-                                        .height = request->raster_height,
-                                        .shorter_side = request->raster_shorter_side},
+    kin_picture_wish wish = {.raster = raster_of(request),
                              .thumbnail_side = request->thumbnail_side};
     kin_picture picture = {0};
     kin_verdict verdict = {0};

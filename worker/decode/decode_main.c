@@ -26,7 +26,10 @@ static const char help[] =
     "\n"
     "  --try                decode the files\n"
     "  --side N             reduce to fit within N x N (default 1024)\n"
-    "  --raster WxH         stretch to W x H instead\n"
+    "  --raster WxH         make W x H of it instead, by\n"
+    "  --resize WAY         stretch (default), crop or pad\n"
+    "  --shorter-side N     of crop: to this, then its middle (the larger of W and H)\n"
+    "  --interpolation WAY  bilinear (default) or bicubic\n"
     "  --thumbnail N        make a thumbnail of N x N as well (default 0, none)\n"
     "  --raster-out FOLDER  write rasters there by position: 0.ppm, 1.ppm, ..., and\n"
     "                       thumbnails: 0.jpg, 1.jpg, ...\n"
@@ -89,27 +92,44 @@ static void print_line(const char *path, const kin_decoded *decoded)
 
 typedef struct try_options {
     int64_t side, thumbnail_side;
-    const char *raster;        /* "WxH"; NULL for side */
+    const char *raster; /* "WxH"; NULL for side */
+    const char *resize, *interpolation;
+    int64_t shorter_side;      /* 0: as large as the raster */
     const char *raster_folder; /* NULL for none */
     bool no_sandbox;
 } try_options;
+
+/* "WxH" into sides and way of the raster. */
+static kin_status read_raster(const try_options *wanted, kin_raster_spec *spec, kin_error *error)
+{
+    if (sscanf(wanted->raster, "%4ux%4u", &spec->width, &spec->height) != 2 || spec->width < 1 ||
+        spec->height < 1 || spec->width > KIN_RASTER_SIDE_MAX || spec->height > KIN_RASTER_SIDE_MAX)
+        return kin_fail(error, KIN_BAD_INPUT, "--raster is '%s'; it takes WxH up to %dx%d",
+                        wanted->raster, KIN_RASTER_SIDE_MAX, KIN_RASTER_SIDE_MAX);
+    uint32_t longer = spec->width > spec->height ? spec->width : spec->height;
+    spec->mode = strcmp(wanted->resize, "crop") == 0  ? KIN_RASTER_CROP
+                 : strcmp(wanted->resize, "pad") == 0 ? KIN_RASTER_PAD
+                                                      : KIN_RASTER_STRETCH;
+    if (spec->mode == KIN_RASTER_CROP)
+        spec->shorter_side = wanted->shorter_side == 0 ? longer : (uint32_t)wanted->shorter_side;
+    if (spec->mode == KIN_RASTER_CROP && spec->shorter_side < longer)
+        return kin_fail(error, KIN_BAD_INPUT,
+                        "--shorter-side is %u; it is at least the sides of --raster, %u",
+                        (unsigned)spec->shorter_side, (unsigned)longer);
+    return KIN_OK;
+}
 
 /* What to make of each file. */
 static kin_status read_request(const try_options *wanted, kin_decode_request *request,
                                kin_error *error)
 {
-    uint32_t width = (uint32_t)wanted->side, height = width;
-    kin_raster_mode mode = KIN_RASTER_FIT;
-    if (wanted->raster != NULL) {
-        mode = KIN_RASTER_STRETCH;
-        if (sscanf(wanted->raster, "%4ux%4u", &width, &height) != 2 || width < 1 || height < 1 ||
-            width > KIN_RASTER_SIDE_MAX || height > KIN_RASTER_SIDE_MAX)
-            return kin_fail(error, KIN_BAD_INPUT, "--raster is '%s'; it takes WxH up to %dx%d",
-                            wanted->raster, KIN_RASTER_SIDE_MAX, KIN_RASTER_SIDE_MAX);
-    }
-    *request = (kin_decode_request){.raster = {.mode = mode, .width = width, .height = height},
+    bool cubic = strcmp(wanted->interpolation, "bicubic") == 0;
+    *request = (kin_decode_request){.raster = {.mode = KIN_RASTER_FIT,
+                                               .width = (uint32_t)wanted->side,
+                                               .height = (uint32_t)wanted->side,
+                                               .interpolation = cubic ? KIN_BICUBIC : KIN_BILINEAR},
                                     .thumbnail_side = (uint32_t)wanted->thumbnail_side};
-    return KIN_OK;
+    return wanted->raster == NULL ? KIN_OK : read_raster(wanted, &request->raster, error);
 }
 
 static kin_status try_files(char **files, int count, const try_options *wanted, kin_error *error)
@@ -144,11 +164,16 @@ int main(int argc, char **argv)
                                                         .memory = atoi(argv[4]),
                                                         .sandboxed = argv[5][0] != '0'});
     bool wants_help = false, wants_try = false, wants_version = false;
-    try_options wanted = {.side = KIN_RASTER_SIDE_MAX};
+    try_options wanted = {
+        .side = KIN_RASTER_SIDE_MAX, .resize = "stretch", .interpolation = "bilinear"};
     const kin_option options[] = {
         {"try", 0, KIN_OPTION_FLAG, &wants_try, 0, 0, NULL},
         {"side", 0, KIN_OPTION_NUMBER, &wanted.side, 1, KIN_RASTER_SIDE_MAX, NULL},
         {"raster", 0, KIN_OPTION_TEXT, &wanted.raster, 0, 0, NULL},
+        {"resize", 0, KIN_OPTION_TEXT, &wanted.resize, 0, 0, "stretch|crop|pad"},
+        {"shorter-side", 0, KIN_OPTION_NUMBER, &wanted.shorter_side, 1, 4 * KIN_RASTER_SIDE_MAX,
+         NULL},
+        {"interpolation", 0, KIN_OPTION_TEXT, &wanted.interpolation, 0, 0, "bilinear|bicubic"},
         {"thumbnail", 0, KIN_OPTION_NUMBER, &wanted.thumbnail_side, 0, KIN_THUMBNAIL_SIDE_MAX,
          NULL},
         {"raster-out", 0, KIN_OPTION_TEXT, &wanted.raster_folder, 0, 0, NULL},

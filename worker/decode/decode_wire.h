@@ -34,9 +34,8 @@ static_assert(KIN_WIRE_TAKEN_OFFSET % sizeof(uint64_t) == 0, "a number lies wher
 typedef struct kin_wire_request {
     uint64_t sequence;
     uint64_t bytes; /* of the picture */
-    uint32_t raster_mode, raster_width, raster_height, raster_shorter_side;
+    uint32_t raster_mode, raster_width, raster_height, raster_shorter_side, raster_interpolation;
     uint32_t thumbnail_side;
-    uint32_t zero;
 } kin_wire_request;
 
 typedef struct kin_wire_reply {

@@ -37,9 +37,9 @@ struct kin_decoder {
 const char *kin_decoder_name(void)
 {
 #ifdef KIN_DECODER_TURBO
-    return "libjpeg-turbo-dct/1 stb-2.27 resize/1";
+    return "libjpeg-turbo-dct/1 stb-2.27 resize/2";
 #else
-    return "stb-2.27 resize/1";
+    return "stb-2.27 resize/2";
 #endif
 }
 
@@ -307,6 +307,7 @@ kin_status kin_decoder_run(kin_decoder *decoder, size_t bytes, const kin_decode_
                              .raster_width = spec->width,
                              .raster_height = spec->height,
                              .raster_shorter_side = spec->shorter_side,
+                             .raster_interpolation = spec->interpolation,
                              .thumbnail_side = request->thumbnail_side};
     kin_wire_reply reply;
     outcome result;

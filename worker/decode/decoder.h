@@ -66,7 +66,7 @@ KIN_MUST_USE kin_status kin_decoder_run(kin_decoder *decoder, size_t bytes,
                                         kin_error *error);
 
 /* What makes pixels of bytes, for the encoder's fingerprint: "libjpeg-turbo-dct/2 stb-2.27
- * resize/1" and the like. Equal words, equal pixels. */
+ * resize/2" and the like. Equal words, equal pixels. */
 const char *kin_decoder_name(void);
 
 #endif

@@ -38,7 +38,8 @@ struct kin_picture_desk {
 static kin_status decode_to_fit(picture_thread *self, kin_bytes picture, uint32_t side,
                                 kin_image *image, kin_error *error)
 {
-    kin_decode_request request = {.raster = {KIN_RASTER_FIT, side, side, 0}};
+    kin_decode_request request = {
+        .raster = {.mode = KIN_RASTER_FIT, .width = side, .height = side}};
     if (picture.bytes > KIN_PICTURE_BYTES_MAX)
         return kin_fail(error, KIN_LIMIT, "a thumbnail of %zu bytes", picture.bytes);
     memcpy(kin_decoder_input(self->decoder), picture.data, picture.bytes);
