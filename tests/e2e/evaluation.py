@@ -10,6 +10,7 @@ import sys
 import tempfile
 
 import numpy as np
+from PIL import Image
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 sys.dont_write_bytecode = True
@@ -197,6 +198,18 @@ def test_held_out():
        re.search(r"^\|---\|(---:\|)+$", done.stdout, re.M), "Markdown", done.stdout)
 
 
+def test_plot():
+    plot = path("plot.png")
+    arguments = [path("h.npy"), "--codes", path("hc.npy")]
+    done = run(*arguments, "--labels", path("hl.npy"), "--plot", plot)
+    image = Image.open(plot)
+    ok(done.returncode == 0 and image.size == (900, 560) and
+       image.convert("RGB").getcolors(1 << 20), "a plot is drawn", done.stderr)
+    refuse("--plot wants classes", *arguments, "--plot", plot)
+    refuse("/nowhere/plot.png", *arguments, "--labels", path("hl.npy"), "--plot",
+           "/nowhere/plot.png")
+
+
 def test_pixels():
     images = RNG.integers(0, 256, (50, 4, 16), np.uint8)
     labels = (images.reshape(50, -1).mean(axis=1) > 127).astype(np.uint8)
@@ -290,6 +303,7 @@ test_figures(64)
 test_figures(16)
 test_figures(256)
 test_held_out()
+test_plot()
 test_pixels()
 test_training()
 test_index()

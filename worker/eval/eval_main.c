@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/base/clock.h"
+#include "common/base/file.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/progress.h"
@@ -68,6 +69,9 @@ static kin_status check_sets(const eval_job *job, kin_error *error)
                         "%s has no classes and no features, so that nothing says what belongs "
                         "together; give classes by --labels (folders, for instance)",
                         kin_dataset_name(database));
+    if (options->plot != NULL && kin_dataset_labels(database) == NULL)
+        return kin_fail(error, KIN_BAD_INPUT,
+                        "--plot wants classes: precision and recall are of them; give --labels");
     if (queries != NULL && dimensions > 0 && kin_dataset_dimensions(queries) > 0 &&
         kin_dataset_dimensions(queries) != dimensions)
         return kin_fail(error, KIN_MISMATCH,
@@ -225,7 +229,14 @@ static kin_status print(eval_job *job, kin_error *error)
         kin_eval_report_json(&job->report, &out);
     else
         kin_eval_report_table(&job->report, job->options->markdown, &out);
-    if (fwrite(out.data, 1, out.bytes, stdout) != out.bytes || fflush(stdout) != 0)
+    if (job->options->plot != NULL) {
+        kin_buffer png = {0};
+        kin_eval_report_plot(&job->report, &png);
+        status = kin_file_write_atomic(job->options->plot, png.data, png.bytes, error);
+        kin_buffer_fini(&png);
+    }
+    if (status == KIN_OK &&
+        (fwrite(out.data, 1, out.bytes, stdout) != out.bytes || fflush(stdout) != 0))
         status = kin_fail(error, KIN_IO, "cannot write to standard output");
     kin_buffer_fini(&out);
     return status;

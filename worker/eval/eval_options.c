@@ -38,7 +38,7 @@ const char kin_eval_help[] =
     "  -k, --first K         mAP, precision and recall of the first K too (default 100)\n"
     "      --near N          neighbours by cosine that are to be found (default 10) among the\n"
     "      --near-first R    first R (default 100)\n"
-    "output: a table, or --json, --markdown\n"
+    "output: a table, or --json, --markdown; --plot FILE.png: precision against recall\n"
     "\n"
     "example: kindred eval my-index --labels folders\n";
 
@@ -155,6 +155,7 @@ kin_status kin_eval_options_parse(kin_eval_options *options, int argc, char **ar
         {"first", 'k', KIN_OPTION_NUMBER, &options->first, 1, FIRST_MAX, NULL},
         {"near", 0, KIN_OPTION_NUMBER, &options->near, 1, 1000, NULL},
         {"near-first", 0, KIN_OPTION_NUMBER, &options->near_first, 1, FIRST_MAX, NULL},
+        {"plot", 0, KIN_OPTION_TEXT, &options->plot, 0, 0, NULL},
         {"json", 0, KIN_OPTION_FLAG, &options->json, 0, 0, NULL},
         {"markdown", 0, KIN_OPTION_FLAG, &options->markdown, 0, 0, NULL},
         {"help", 'h', KIN_OPTION_FLAG, &options->help, 0, 0, NULL},

@@ -18,6 +18,7 @@ typedef struct kin_eval_options {
     const char *hasher;  /* an encoder file */
     const char *queries; /* a number, or a test set */
     const char *query_labels, *query_keys, *query_codes;
+    const char *plot;                    /* a file to write */
     char *methods[KIN_EVAL_METHODS_MAX]; /* of --compare; owned */
     uint32_t method_count;
     unsigned widths[KIN_EVAL_WIDTHS_MAX]; /* bits */

@@ -7,6 +7,8 @@
 
 #include "common/base/memory.h"
 #include "common/base/text.h"
+#include "common/image/encode_image.h"
+#include "common/image/plot.h"
 
 #define COLUMNS_MAX 16
 #define CELL_BYTES 64
@@ -245,4 +247,51 @@ void kin_eval_report_json(const kin_eval_report *report, kin_buffer *out)
         append_row(report, &report->measured[i], figures, figure_count, out);
     }
     kin_buffer_append_string(out, "\n  ]\n}\n");
+}
+
+/* Mean precision at each level of rows [count]. */
+static void mean_curve(const kin_eval_row *rows, uint32_t count, double curve[KIN_CURVE_POINTS])
+{
+    for (uint32_t i = 0; i < KIN_CURVE_POINTS; i++) {
+        curve[i] = 0;
+        for (uint32_t r = 0; r < count; r++)
+            curve[i] += rows[r].measured.metrics.curve[i] / count;
+    }
+}
+
+void kin_eval_report_plot(const kin_eval_report *report, kin_buffer *out)
+{
+    double levels[KIN_CURVE_POINTS];
+    double *curves = kin_calloc((size_t)report->count * KIN_CURVE_POINTS, sizeof *curves);
+    kin_plot_line *lines = kin_calloc(report->count, sizeof *lines);
+    char(*names)[CELL_BYTES] = kin_calloc(report->count, sizeof *names);
+    kin_plot plot = {.title = "Precision against recall",
+                     .x_label = "recall",
+                     .y_label = "precision",
+                     .lines = lines,
+                     .x_most = 1,
+                     .y_most = 1};
+    for (uint32_t i = 0; i < KIN_CURVE_POINTS; i++)
+        levels[i] = (double)(i + 1) / KIN_CURVE_POINTS;
+    for (uint32_t i = 0; i < report->count;) {
+        const kin_eval_row *row = &report->measured[i];
+        uint32_t seeds = same_but_seed(report, i), line = plot.line_count++;
+        double *curve = curves + line * KIN_CURVE_POINTS;
+        mean_curve(row, seeds, curve);
+        snprintf(names[line], CELL_BYTES, row->bits > 0 ? "%.40s, %u bits" : "%.40s", row->name,
+                 row->bits);
+        lines[line] = (kin_plot_line){.name = names[line],
+                                      .x = levels,
+                                      .y = curve,
+                                      .count = KIN_CURVE_POINTS,
+                                      .dashed = row->bits == 0};
+        i += seeds;
+    }
+    kin_image image;
+    kin_plot_draw(&plot, 1, &image);
+    kin_image_append_png(&image, out);
+    kin_image_fini(&image);
+    free(names);
+    free(lines);
+    free(curves);
 }

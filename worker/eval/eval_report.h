@@ -1,4 +1,4 @@
-/* What was measured, as a table, as Markdown and as JSON. */
+/* What was measured, as a table, as Markdown, as JSON and as a plot. */
 #ifndef WORKER_EVAL_EVAL_REPORT_H
 #define WORKER_EVAL_EVAL_REPORT_H
 
@@ -37,5 +37,7 @@ kin_eval_row *kin_eval_report_add(kin_eval_report *report, const char *name);
 
 void kin_eval_report_table(const kin_eval_report *report, bool markdown, kin_buffer *out);
 void kin_eval_report_json(const kin_eval_report *report, kin_buffer *out);
+/* Appends a PNG: precision against recall, means over seeds. There must be classes. */
+void kin_eval_report_plot(const kin_eval_report *report, kin_buffer *out);
 
 #endif
