@@ -51,9 +51,9 @@ typedef struct sample {
     const char **class_names;
 } sample;
 
-static uint64_t sample_row(const sample *sample, uint64_t i)
+static uint64_t sample_row(const sample *from, uint64_t i)
 {
-    return i * sample->part->count / sample->count;
+    return i * from->part->count / from->count;
 }
 
 /* A row that cannot be read is one of NaN, which kin_train refuses; the sentence names it already
