@@ -83,7 +83,7 @@ link = $(CC) $(project_cflags) $(CFLAGS) $(project_ldflags) $(LDFLAGS)
 
 # One instruction set is one file; no other file is compiled for more than the baseline.
 $(BUILD)/obj/%_avx2.o: isa_flags = -mavx2 -mfma -mpopcnt
-$(BUILD)/obj/%_avx512.o: isa_flags = -mavx512f -mavx512bw -mavx512vl -mavx512vpopcntdq -mpopcnt
+$(BUILD)/obj/%_avx512.o: isa_flags = -mfma -mavx512f -mavx512bw -mavx512vl -mavx512vpopcntdq -mpopcnt
 ifneq ($(shell uname -m),x86_64)
 $(BUILD)/obj/%_avx2.o $(BUILD)/obj/%_avx512.o: isa_flags =
 endif

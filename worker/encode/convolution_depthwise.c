@@ -9,11 +9,18 @@
 /* Lines of output that a kernel gets at once: it may make two together. */
 #define LINES_AT_A_TIME 2
 
+/* Channels in whole vectors. */
+static size_t padded_channels(const kin_convolution *convolution)
+{
+    size_t lanes = convolution->kernels->lanes;
+    return (convolution->spec.channels_out + lanes - 1) / lanes * lanes;
+}
+
 static void prepare_depthwise(kin_convolution *convolution)
 {
     const kin_convolution_spec *spec = &convolution->spec;
     size_t taps = (size_t)spec->kernel_h * spec->kernel_w, channels = spec->channels_out;
-    size_t columns = kin_panels_columns(convolution->kernels, channels);
+    size_t columns = padded_channels(convolution);
     convolution->weight_floats = (taps + 1) * columns;
     convolution->weights = kin_weights_alloc(convolution->weight_floats);
     memset(convolution->weights, 0, convolution->weight_floats * sizeof(float));
@@ -97,7 +104,7 @@ static void run_part(const kin_convolution *convolution, const kin_convolution_c
 static void run_lines(const kin_convolution *convolution, const kin_convolution_call *call)
 {
     const kin_convolution_spec *spec = &convolution->spec;
-    size_t columns = kin_panels_columns(convolution->kernels, spec->channels_out);
+    size_t columns = padded_channels(convolution);
     size_t width = convolution->out_width, line = spec->width * call->input_stride;
     const kin_depthwise_axis axes[2] = {make_axis(spec->stride_h, spec->dilation_h, spec->kernel_h,
                                                   spec->pad_top, spec->height,

@@ -35,7 +35,7 @@ float *kin_weights_alloc(size_t count)
 
 size_t kin_panels_columns(const kin_kernels *kernels, size_t columns)
 {
-    return (columns + kernels->lanes - 1) / kernels->lanes * kernels->lanes;
+    return (columns + kernels->column_step - 1) / kernels->column_step * kernels->column_step;
 }
 
 /* Columns [first, first + width) of b to one panel [depth][width], zeros behind b's last column. */
@@ -90,13 +90,13 @@ static void fetch_rows(const kin_tile *tile, size_t rows)
 static void run_tile(const kin_kernels *kernels, const kin_product *product, kin_tile *tile,
                      size_t line, size_t row, size_t rows, size_t first)
 {
-    size_t vectors = tile->columns > kernels->lanes ? 2 : 1;
+    size_t step = (tile->columns - 1) / kernels->column_step;
     tile->a = product->a + line * product->a_line + row * product->a_stride;
     tile->c = product->c + line * product->c_line + row * product->c_stride + first;
     if (product->sum != NULL)
         tile->sum = product->sum + line * product->sum_line + row * product->sum_stride + first;
     if (product->depth < SHALLOW) fetch_rows(tile, rows);
-    kernels->tiles[vectors - 1][rows - 1](tile);
+    kernels->tiles[step][rows - 1](tile);
 }
 
 /* What does not clip, on what the tiles have left in the cache. */

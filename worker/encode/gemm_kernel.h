@@ -15,8 +15,9 @@
 
 /* Cache lines and AVX-512 vectors. */
 #define KIN_ALIGNMENT 64
-/* Rows of the largest tile of any instruction set. */
+/* Rows of the largest tile of any instruction set, and its columns in steps (kin_kernels). */
 #define KIN_TILE_ROWS_MAX 12
+#define KIN_TILE_STEPS_MAX 4
 
 /* A few rows of a product, times one panel: c [rows][columns] = min(high, max(low, a b + bias +
  * sum)). A row of a is segment_count runs of segment_length floats, the run s at a + segments[s]:
@@ -113,9 +114,11 @@ typedef struct kin_pool_taps {
 
 typedef struct kin_kernels {
     const char *name;
-    size_t lanes;     /* floats of a vector; a panel has two vectors, the last one or two */
-    size_t tile_rows; /* of the largest tile */
-    kin_tile_kernel tiles[2][KIN_TILE_ROWS_MAX]; /* [vectors - 1][rows - 1] */
+    size_t lanes;       /* floats of a vector; a panel has two vectors, the last one up to two */
+    size_t tile_rows;   /* of the largest tile */
+    size_t column_step; /* a panel's width is a multiple of it */
+    kin_tile_kernel tiles[KIN_TILE_STEPS_MAX]
+                         [KIN_TILE_ROWS_MAX]; /* [width in steps - 1][rows - 1] */
     void (*depthwise)(const kin_depthwise_span *span);
     kin_winograd_kernels winograd[KIN_WINOGRAD_FORMS];
     void (*pool)(const kin_pool_taps *pool);
@@ -141,7 +144,7 @@ void kin_kernels_activate(const kin_kernels *kernels, const kin_activation *acti
 
 /* --- Panels ---------------------------------------------------------------------------------- */
 
-/* Columns of b and bias as they are packed: whole vectors. */
+/* Columns of b and bias as they are packed: whole steps. */
 size_t kin_panels_columns(const kin_kernels *kernels, size_t columns);
 /* panels [depth * kin_panels_columns]; b's element (k, j) is b[k * k_stride + j * j_stride]. */
 void kin_panels_pack(const kin_kernels *kernels, size_t depth, size_t columns, const float *b,

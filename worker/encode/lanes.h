@@ -85,6 +85,40 @@ KIN_INLINE lanes lanes_power_of_two(lanes_int x)
     return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_add_epi32(x, _mm512_set1_epi32(127)), 23));
 }
 
+/* Half a vector costs half: the last columns of a product take it. */
+#define LANES_HALF 8
+typedef __m256 half_lanes;
+
+KIN_INLINE half_lanes half_all(float value)
+{
+    return _mm256_set1_ps(value);
+}
+
+KIN_INLINE half_lanes half_load(const float *from)
+{
+    return _mm256_loadu_ps(from);
+}
+
+KIN_INLINE void half_store(float *to, half_lanes value)
+{
+    _mm256_storeu_ps(to, value);
+}
+
+KIN_INLINE half_lanes half_fma(half_lanes a, half_lanes b, half_lanes c)
+{
+    return _mm256_fmadd_ps(a, b, c);
+}
+
+KIN_INLINE half_lanes half_max(half_lanes bound, half_lanes x)
+{
+    return _mm256_max_ps(bound, x);
+}
+
+KIN_INLINE half_lanes half_min(half_lanes bound, half_lanes x)
+{
+    return _mm256_min_ps(bound, x);
+}
+
 #elif defined(__AVX2__)
 #include <immintrin.h>
 
@@ -240,5 +274,17 @@ KIN_INLINE lanes lanes_power_of_two(lanes_int x)
     return (lanes)((x + 127) << 23);
 }
 
+#endif
+
+#ifndef LANES_HALF
+/* No use of it is left where it is not smaller. */
+#define LANES_HALF LANES
+#define half_lanes lanes
+#define half_all lanes_all
+#define half_load lanes_load
+#define half_store lanes_store
+#define half_fma lanes_fma
+#define half_max lanes_max
+#define half_min lanes_min
 #endif
 #endif

@@ -7,6 +7,12 @@
 #include "worker/encode/gemm_kernel.h"
 #include "worker/encode/lanes.h"
 
+/* Sums of a tile: whole vectors, and for kernels with half a vector behind them, that. */
+typedef struct tile_sums {
+    lanes whole[TILE_ROWS][2];
+    half_lanes half[TILE_ROWS];
+} tile_sums;
+
 /* x + bias + residual, clipped. */
 KIN_INLINE lanes tile_finish(lanes x, lanes bias, const float *sum, lanes low, lanes high)
 {
@@ -15,16 +21,25 @@ KIN_INLINE lanes tile_finish(lanes x, lanes bias, const float *sum, lanes low, l
     return lanes_min(high, lanes_max(low, x));
 }
 
-/* Rows whose vectors are not all full, one after the other: they are few, and short code. */
+KIN_INLINE half_lanes tile_finish_half(half_lanes x, half_lanes bias, const float *sum,
+                                       half_lanes low, half_lanes high)
+{
+    x = x + bias;
+    if (sum != NULL) x = x + half_load(sum);
+    return half_min(high, half_max(low, x));
+}
+
+/* Rows whose vectors are not all full, one after the other: they are few, and short code. sums
+ * [rows][width]. */
 static __attribute__((noinline)) void tile_store_part(const kin_tile *tile, const float *sums,
-                                                      size_t rows, size_t vectors)
+                                                      size_t rows, size_t width)
 {
     const lanes low = lanes_all(tile->low), high = lanes_all(tile->high);
-    for (size_t r = 0; r < rows; r++)
-        for (size_t v = 0; v < vectors; v++, sums += LANES) {
-            size_t at = v * LANES, left = tile->columns - at, count = left < LANES ? left : LANES;
-            lanes x = lanes_load(sums);
-            if (tile->bias != NULL) x = x + lanes_load(tile->bias + at);
+    for (size_t r = 0; r < rows; r++, sums += width)
+        for (size_t at = 0; at < tile->columns; at += LANES) {
+            size_t left = tile->columns - at, count = left < LANES ? left : LANES;
+            lanes x = lanes_load(sums + at);
+            if (tile->bias != NULL) x = x + lanes_load_part(tile->bias + at, count);
             if (tile->sum != NULL)
                 x = x + lanes_load_part(tile->sum + r * tile->sum_stride + at, count);
             x = lanes_min(high, lanes_max(low, x));
@@ -32,53 +47,70 @@ static __attribute__((noinline)) void tile_store_part(const kin_tile *tile, cons
         }
 }
 
-/* The sums of a tile to c; what is the same for all rows is loaded before c is written. */
-KIN_INLINE void tile_store(const kin_tile *tile, lanes (*sums)[2], const size_t rows,
-                           const size_t vectors)
+/* The sums of a row as they are. */
+KIN_INLINE void tile_store_row(float *to, const tile_sums *sums, size_t r, const size_t vectors,
+                               const bool half)
 {
-    const size_t c_stride = tile->c_stride, sum_stride = tile->sum_stride;
+#pragma GCC unroll 2
+    for (size_t v = 0; v < vectors; v++)
+        lanes_store(to + v * LANES, sums->whole[r][v]);
+    if (half) half_store(to + vectors * LANES, sums->half[r]);
+}
+
+/* All columns, with bias, and sum or none. */
+KIN_INLINE void tile_store_whole(const kin_tile *tile, const tile_sums *sums, const float *sum,
+                                 const size_t rows, const size_t vectors, const bool half)
+{
+    const lanes low = lanes_all(tile->low), high = lanes_all(tile->high);
+    const half_lanes low_half = half_all(tile->low), high_half = half_all(tile->high);
+    const size_t c_stride = tile->c_stride, sum_stride = tile->sum_stride, end = vectors * LANES;
     float *c = tile->c;
-    if (tile->columns != vectors * LANES) {
-        float buffer[TILE_ROWS * 2 * LANES];
+    /* What is the same for all rows is loaded before c is written. */
+    lanes bias[2];
+#pragma GCC unroll 2
+    for (size_t v = 0; v < vectors; v++)
+        bias[v] = lanes_load(tile->bias + v * LANES);
+    const half_lanes bias_half = half_load(tile->bias + (half ? end : 0));
+#pragma GCC unroll 12
+    for (size_t r = 0; r < rows; r++) {
+        const float *from = sum == NULL ? NULL : sum + r * sum_stride;
+#pragma GCC unroll 2
+        for (size_t v = 0; v < vectors; v++)
+            lanes_store(c + r * c_stride + v * LANES,
+                        tile_finish(sums->whole[r][v], bias[v],
+                                    from == NULL ? NULL : from + v * LANES, low, high));
+        if (half)
+            half_store(c + r * c_stride + end,
+                       tile_finish_half(sums->half[r], bias_half, from == NULL ? NULL : from + end,
+                                        low_half, high_half));
+    }
+}
+
+/* The sums of a tile to c. */
+KIN_INLINE void tile_store(const kin_tile *tile, const tile_sums *sums, const size_t rows,
+                           const size_t vectors, const bool half)
+{
+    const size_t width = vectors * LANES + (half ? LANES_HALF : 0);
+    if (tile->columns != width) {
+        float buffer[TILE_ROWS * 2 * LANES + LANES]; /* part of a vector behind the last row */
 #pragma GCC unroll 12
         for (size_t r = 0; r < rows; r++)
-#pragma GCC unroll 2
-            for (size_t v = 0; v < vectors; v++)
-                lanes_store(buffer + (r * vectors + v) * LANES, sums[r][v]);
-        tile_store_part(tile, buffer, rows, vectors);
+            tile_store_row(buffer + r * width, sums, r, vectors, half);
+        tile_store_part(tile, buffer, rows, width);
     } else if (tile->bias == NULL) {
 #pragma GCC unroll 12
         for (size_t r = 0; r < rows; r++)
-#pragma GCC unroll 2
-            for (size_t v = 0; v < vectors; v++)
-                lanes_store(c + r * c_stride + v * LANES, sums[r][v]);
+            tile_store_row(tile->c + r * tile->c_stride, sums, r, vectors, half);
+    } else if (tile->sum == NULL) {
+        tile_store_whole(tile, sums, NULL, rows, vectors, half);
     } else {
-        const lanes low = lanes_all(tile->low), high = lanes_all(tile->high);
-        const lanes bias[2] = {lanes_load(tile->bias),
-                               lanes_load(tile->bias + (vectors - 1) * LANES)};
-        const float *sum = tile->sum;
-        if (sum == NULL) {
-#pragma GCC unroll 12
-            for (size_t r = 0; r < rows; r++)
-#pragma GCC unroll 2
-                for (size_t v = 0; v < vectors; v++)
-                    lanes_store(c + r * c_stride + v * LANES,
-                                tile_finish(sums[r][v], bias[v], NULL, low, high));
-            return;
-        }
-#pragma GCC unroll 12
-        for (size_t r = 0; r < rows; r++)
-#pragma GCC unroll 2
-            for (size_t v = 0; v < vectors; v++)
-                lanes_store(
-                    c + r * c_stride + v * LANES,
-                    tile_finish(sums[r][v], bias[v], sum + r * sum_stride + v * LANES, low, high));
+        tile_store_whole(tile, sums, tile->sum, rows, vectors, half);
     }
 }
 
 /* The sums themselves; fetches tells whether there is something to fetch meanwhile. */
-KIN_INLINE void tile_sum(const kin_tile *tile, lanes (*sums)[2], const size_t rows,
-                         const size_t vectors, const bool fetches)
+KIN_INLINE void tile_sum(const kin_tile *tile, tile_sums *sums, const size_t rows,
+                         const size_t vectors, const bool half, const bool fetches)
 {
     const float *b = tile->panel;
     uintptr_t ahead = tile->ahead;
@@ -93,42 +125,71 @@ KIN_INLINE void tile_sum(const kin_tile *tile, lanes (*sums)[2], const size_t ro
                 __builtin_prefetch((const void *)ahead, 0, 2);
                 ahead += ahead_step;
             }
-            lanes b0 = lanes_load(b), b1 = vectors == 2 ? lanes_load(b + LANES) : b0;
+            lanes b0 = vectors > 0 ? lanes_load(b) : lanes_all(0);
+            lanes b1 = vectors == 2 ? lanes_load(b + LANES) : b0;
+            half_lanes b2 = half ? half_load(b + vectors * LANES) : half_all(0);
 #pragma GCC unroll 12
             for (size_t r = 0; r < rows; r++) {
-                const float *a = r < 4 ? a0 : r < 8 ? a4 : a8;
-                lanes x = lanes_all(a[(r & 3) * stride]);
-                sums[r][0] = lanes_fma(x, b0, sums[r][0]);
-                if (vectors == 2) sums[r][1] = lanes_fma(x, b1, sums[r][1]);
+                const float *a = (r < 4 ? a0 : r < 8 ? a4 : a8) + (r & 3) * stride;
+                lanes x = lanes_all(*a);
+                if (vectors > 0) sums->whole[r][0] = lanes_fma(x, b0, sums->whole[r][0]);
+                if (vectors == 2) sums->whole[r][1] = lanes_fma(x, b1, sums->whole[r][1]);
+                if (half) sums->half[r] = half_fma(half_all(*a), b2, sums->half[r]);
             }
             a0++, a4++, a8++;
-            b += vectors * LANES;
+            b += vectors * LANES + (half ? LANES_HALF : 0);
         }
     }
 }
 
-KIN_INLINE void tile_run(const kin_tile *tile, const size_t rows, const size_t vectors)
+KIN_INLINE void tile_run(const kin_tile *tile, const size_t rows, const size_t vectors,
+                         const bool half)
 {
-    lanes sums[TILE_ROWS][2];
+    tile_sums sums;
 #pragma GCC unroll 12
-    for (size_t r = 0; r < rows; r++)
-        sums[r][0] = sums[r][1] = lanes_all(0);
+    for (size_t r = 0; r < rows; r++) {
+        sums.whole[r][0] = sums.whole[r][1] = lanes_all(0);
+        sums.half[r] = half_all(0);
+    }
     if (tile->ahead_step != 0)
-        tile_sum(tile, sums, rows, vectors, true);
+        tile_sum(tile, &sums, rows, vectors, half, true);
     else
-        tile_sum(tile, sums, rows, vectors, false);
-    tile_store(tile, sums, rows, vectors);
+        tile_sum(tile, &sums, rows, vectors, half, false);
+    tile_store(tile, &sums, rows, vectors, half);
 }
 
-#define TILE(rows)                                    \
+/* Kernels of `rows` rows: of whole vectors, and, with halves, of 1/2 and 3/2. */
+#define TILE_WHOLE(rows)                              \
     static void tile_##rows##_1(const kin_tile *tile) \
     {                                                 \
-        tile_run(tile, rows, 1);                      \
+        tile_run(tile, rows, 1, false);               \
     }                                                 \
     static void tile_##rows##_2(const kin_tile *tile) \
     {                                                 \
-        tile_run(tile, rows, 2);                      \
+        tile_run(tile, rows, 2, false);               \
     }
+#define TILE_HALF(rows)                                    \
+    static void tile_##rows##_half(const kin_tile *tile)   \
+    {                                                      \
+        tile_run(tile, rows, 0, true);                     \
+    }                                                      \
+    static void tile_##rows##_1_half(const kin_tile *tile) \
+    {                                                      \
+        tile_run(tile, rows, 1, true);                     \
+    }
+#if LANES_HALF < LANES
+#define TILE(rows) TILE_WHOLE(rows) TILE_HALF(rows)
+#define TILE_WIDTHS                                    \
+    {                                                  \
+        TILES(half), TILES(1), TILES(1_half), TILES(2) \
+    }
+#else
+#define TILE(rows) TILE_WHOLE(rows)
+#define TILE_WIDTHS        \
+    {                      \
+        TILES(1), TILES(2) \
+    }
+#endif
 
 TILE(1)
 TILE(2)
@@ -145,22 +206,22 @@ TILE(9)
 TILE(10)
 TILE(11)
 TILE(12)
-#define TILES(vectors)                                                                            \
-    {                                                                                             \
-        tile_1_##vectors, tile_2_##vectors, tile_3_##vectors, tile_4_##vectors, tile_5_##vectors, \
-            tile_6_##vectors, tile_7_##vectors, tile_8_##vectors, tile_9_##vectors,               \
-            tile_10_##vectors, tile_11_##vectors, tile_12_##vectors                               \
+#define TILES(width)                                                                         \
+    {                                                                                        \
+        tile_1_##width, tile_2_##width, tile_3_##width, tile_4_##width, tile_5_##width,      \
+            tile_6_##width, tile_7_##width, tile_8_##width, tile_9_##width, tile_10_##width, \
+            tile_11_##width, tile_12_##width                                                 \
     }
 #elif TILE_ROWS >= 6
-#define TILES(vectors)                                                                            \
-    {                                                                                             \
-        tile_1_##vectors, tile_2_##vectors, tile_3_##vectors, tile_4_##vectors, tile_5_##vectors, \
-            tile_6_##vectors                                                                      \
+#define TILES(width)                                                                    \
+    {                                                                                   \
+        tile_1_##width, tile_2_##width, tile_3_##width, tile_4_##width, tile_5_##width, \
+            tile_6_##width                                                              \
     }
 #else
-#define TILES(vectors)                                                         \
-    {                                                                          \
-        tile_1_##vectors, tile_2_##vectors, tile_3_##vectors, tile_4_##vectors \
+#define TILES(width)                                                   \
+    {                                                                  \
+        tile_1_##width, tile_2_##width, tile_3_##width, tile_4_##width \
     }
 #endif
 
