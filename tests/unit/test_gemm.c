@@ -293,12 +293,66 @@ static void activations_at_the_ends(void **state)
         }
 }
 
+/* What a row should give: a softmax, or with scale a normalisation. */
+static double row_expected(const float *x, size_t count, size_t i, const float *scale,
+                           const float *shift)
+{
+    double sum = 0, squares = 0, exponentials = 0, largest = x[0];
+    for (size_t j = 0; j < count; j++)
+        largest = fmax(largest, x[j]);
+    for (size_t j = 0; j < count; j++) {
+        sum += x[j];
+        exponentials += exp(x[j] - largest);
+    }
+    if (scale == NULL) return exp(x[i] - largest) / exponentials;
+    double mean = sum / (double)count;
+    for (size_t j = 0; j < count; j++)
+        squares += (x[j] - mean) * (x[j] - mean);
+    return (x[i] - mean) / sqrt(squares / (double)count + 0.001f) * scale[i] +
+           (shift == NULL ? 0 : shift[i]);
+}
+
+/* Rows of every length up to three vectors and a rest, and a long one. */
+static void rows_are_normalised(void **state)
+{
+    (void)state;
+    enum { LONG = 1003 };
+    const kin_kernels *levels[KIN_CPU_LEVELS];
+    size_t level_count = kernel_levels(levels);
+    kin_random random = {.state = 9};
+    for (size_t count = 1; count <= LONG; count += count < 53 ? 1 : 475) {
+        float *x = random_floats(&random, count), *scale = random_floats(&random, count);
+        float *shift = count % 2 == 0 ? random_floats(&random, count) : NULL;
+        float results[2][KIN_CPU_LEVELS][LONG + 1];
+        for (size_t i = 0; i < count; i++)
+            x[i] = x[i] * 20 + 5;
+        for (size_t l = 0; l < level_count; l++) {
+            float *soft = results[0][l], *normal = results[1][l];
+            soft[count] = normal[count] = GUARD;
+            levels[l]->softmax(x, soft, count);
+            levels[l]->norm(&(kin_norm_row){x, scale, shift, count, 0.001f, normal});
+            assert_true(soft[count] == GUARD && normal[count] == GUARD);
+            for (size_t i = 0; i < count; i++) {
+                double wanted = row_expected(x, count, i, NULL, NULL);
+                /* The distance to the largest is rounded, by up to 40 x 2^-24. */
+                assert_true(fabs(soft[i] - wanted) <= 5e-6 * wanted + 1e-30);
+                assert_true(fabs(normal[i] - row_expected(x, count, i, scale, shift)) <= 2e-6);
+            }
+        }
+        for (size_t k = 0; k < 2 && level_count == 3; k++)
+            assert_memory_equal(results[k][1], results[k][2], count * sizeof(float));
+        free(x);
+        free(scale);
+        free(shift);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(products_agree),          cmocka_unit_test(products_in_place),
         cmocka_unit_test(unpacked_is_packed),      cmocka_unit_test(activations_are_exact),
-        cmocka_unit_test(activations_at_the_ends),
+        cmocka_unit_test(activations_at_the_ends), cmocka_unit_test(rows_are_normalised),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

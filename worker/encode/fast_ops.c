@@ -1,6 +1,5 @@
 #include "worker/encode/fast_ops.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,7 +9,7 @@
 #include "worker/encode/fast_pool.h"
 #include "worker/encode/fuse.h"
 #include "worker/encode/fuse_match.h"
-#include "worker/encode/gemm.h"
+#include "worker/encode/gemm_kernel.h"
 #include "worker/encode/layout.h"
 #include "worker/encode/window.h"
 
@@ -223,22 +222,6 @@ static const kin_op fast_activation = {
 
 /* --- Layer normalisation --------------------------------------------------------------------- */
 
-/* Eight sums side by side: a vector register, in an order that no compiler changes. */
-#define LANES 8
-
-static double sum_of(const float *x, size_t count, double centre, bool square)
-{
-    double lanes[LANES] = {0};
-    for (size_t i = 0; i < count; i++) {
-        double value = (double)x[i] - centre;
-        lanes[i % LANES] += square ? value * value : value;
-    }
-    for (size_t width = LANES / 2; width >= 1; width /= 2)
-        for (size_t i = 0; i < width; i++)
-            lanes[i] += lanes[i + width];
-    return lanes[0];
-}
-
 static void run_norm(const kin_op_call *call)
 {
     const kin_fused *fused = kin_node_fused(call->node);
@@ -246,15 +229,14 @@ static void run_norm(const kin_op_call *call)
     size_t width = (size_t)shape->dims[shape->rank - 1];
     size_t rows = (size_t)kin_shape_product(shape, 0, shape->rank - 1);
     const float *scale = call->inputs[1]->data, *shift = floats_of(call->inputs[2]);
-    for (size_t r = 0; r < rows; r++) {
-        const float *x = (const float *)call->inputs[0]->data + r * width;
-        float *y = (float *)call->outputs[0]->data + r * width;
-        double mean = sum_of(x, width, 0, false) / (double)width;
-        double variance = sum_of(x, width, mean, true) / (double)width;
-        float factor = (float)(1 / sqrt(variance + (double)fused->epsilon)), centre = (float)mean;
-        for (size_t i = 0; i < width; i++)
-            y[i] = (x[i] - centre) * factor * scale[i] + (shift == NULL ? 0 : shift[i]);
-    }
+    const kin_kernels *kernels = kin_kernels_here();
+    for (size_t r = 0; r < rows; r++)
+        kernels->norm(&(kin_norm_row){.x = (const float *)call->inputs[0]->data + r * width,
+                                      .scale = scale,
+                                      .shift = shift,
+                                      .count = width,
+                                      .epsilon = fused->epsilon,
+                                      .y = (float *)call->outputs[0]->data + r * width});
 }
 
 static const kin_op fast_norm = {.name = KIN_FUSED_NORM, .infer = no_scratch, .run = run_norm};
@@ -264,25 +246,14 @@ static const kin_op fast_norm = {.name = KIN_FUSED_NORM, .infer = no_scratch, .r
 /* Over the last dimension. */
 static void run_softmax(const kin_op_call *call)
 {
-    static const kin_activation exponential = {.kind = KIN_ACTIVATION_EXP};
+    const kin_kernels *kernels = kin_kernels_here();
     const kin_shape *shape = &call->inputs[0]->shape;
     size_t width = (size_t)shape->dims[shape->rank - 1];
     size_t count = (size_t)kin_shape_count(shape);
     const float *x = call->inputs[0]->data;
     float *y = call->outputs[0]->data;
-    for (size_t row = 0; row < count; row += width) {
-        float largest = x[row];
-        for (size_t i = 1; i < width; i++)
-            largest = x[row + i] > largest ? x[row + i] : largest;
-        for (size_t i = 0; i < width; i++)
-            y[row + i] = x[row + i] - largest;
-    }
-    kin_activation_apply(&exponential, y, 1, count, count);
-    for (size_t row = 0; row < count; row += width) {
-        float factor = (float)(1 / sum_of(y + row, width, 0, false));
-        for (size_t i = 0; i < width; i++)
-            y[row + i] *= factor;
-    }
+    for (size_t row = 0; row < count; row += width)
+        kernels->softmax(x + row, y + row, width);
 }
 
 static const kin_op fast_softmax = {.name = "Softmax", .infer = no_scratch, .run = run_softmax};

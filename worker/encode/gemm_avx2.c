@@ -3,6 +3,7 @@
 #include "worker/encode/activation_body.h"
 #include "worker/encode/depthwise_body.h"
 #include "worker/encode/pool_body.h"
+#include "worker/encode/row_body.h"
 #include "worker/encode/tile_body.h"
 #include "worker/encode/winograd_body.h"
 
@@ -16,5 +17,7 @@ const kin_kernels kin_kernels_avx2 = {
     .winograd = WINOGRAD,
     .pool = pool_run,
     .activate = activate_run,
+    .softmax = row_softmax,
+    .norm = row_norm,
 };
 #endif

@@ -1,8 +1,8 @@
 /* What the fast paths ask of an instruction set, and products on packed panels. Internal to
  * gemm.c, activation.c, the convolutions, and their tests.
  *
- * One file an instruction set (gemm_scalar.c, gemm_avx2.c, gemm_avx512.c) compiles the bodies
- * tile_body.h, depthwise_body.h, winograd_body.h and activation_body.h over its own lanes.h. */
+ * One file an instruction set (gemm_scalar.c, gemm_avx2.c, gemm_avx512.c) compiles all *_body.h
+ * over its own lanes.h. */
 #ifndef WORKER_ENCODE_GEMM_KERNEL_H
 #define WORKER_ENCODE_GEMM_KERNEL_H
 
@@ -112,6 +112,14 @@ typedef struct kin_pool_taps {
     float *y;
 } kin_pool_taps;
 
+/* y [count] = (x - mean) / sqrt(variance + epsilon) scale + shift (NULL: none). */
+typedef struct kin_norm_row {
+    const float *x, *scale, *shift;
+    size_t count;
+    float epsilon;
+    float *y;
+} kin_norm_row;
+
 typedef struct kin_kernels {
     const char *name;
     size_t lanes;       /* floats of a vector; a panel has two vectors, the last one up to two */
@@ -123,6 +131,8 @@ typedef struct kin_kernels {
     kin_winograd_kernels winograd[KIN_WINOGRAD_FORMS];
     void (*pool)(const kin_pool_taps *pool);
     void (*activate)(const kin_activation *activation, float *values, size_t count);
+    void (*softmax)(const float *x, float *y, size_t count); /* count is above 0 */
+    void (*norm)(const kin_norm_row *row);
 } kin_kernels;
 
 extern const kin_kernels kin_kernels_scalar;
