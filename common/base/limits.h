@@ -9,6 +9,10 @@
 #define KIN_CODE_BITS_MIN 64
 #define KIN_CODE_BITS_DEFAULT 64
 #define KIN_CODE_BITS_MAX 256
+/* What is learned, in whole bytes; below 8 bits nothing is told apart. Stored with zeros up to the
+ * next width. */
+#define KIN_LEARNED_BITS_MIN 16
+#define KIN_LEARNED_BITS_STEP 8
 
 /* Hits a query may ask for. 65,536 hits with keys stay well under one message. */
 #define KIN_K_DEFAULT 12
@@ -53,6 +57,15 @@
 #define KIN_CLASS_NAME_BYTES_MAX 255
 /* An IDX file is held in memory, a byte a pixel: five million pictures of 28 x 28. */
 #define KIN_IDX_BYTES_MAX ((uint64_t)4 << 30)
+
+/* A hasher: layers (the deepest autoencoders of the literature have 9 on the way to the code),
+ * weights (12 million floats are 48 MB, and an encoder file may have 64), classes that a head tells
+ * apart, texts of the card. */
+#define KIN_HASHER_LAYERS_MAX 9
+#define KIN_HASHER_WEIGHTS_MAX 12000000u
+#define KIN_HEAD_CLASSES_MAX 4096
+#define KIN_ENCODER_TEXT_BYTES_MAX (1u << 20)
+#define KIN_ENCODER_FILE_BYTES_MAX (64u << 20)
 
 /* Shards of a generation: one a worker slot; a query message names all of them in 16 KiB. */
 #define KIN_SHARDS_DEFAULT 4

@@ -1,6 +1,7 @@
-/* Any bytes as an encoder file; what is accepted must open or be refused, and hash to finite codes.
- * A checksum stops a mutation at the door, so the input is also taken as three sections that are
- * put into a container first: their lengths, then their bytes. */
+/* Any bytes as an encoder file; what is accepted must open or be refused, and hash, whatever its
+ * layers are. A checksum stops a mutation at the door, so the input is also taken as the sections
+ * of both versions, which are put into a container first: their lengths (the last one takes the
+ * rest), then their bytes. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,40 +23,55 @@ static void use(const uint8_t *data, size_t size)
         KIN_CHECK(error.status == status && error.text[0] != '\0');
         return;
     }
-    size_t count = (size_t)file.card.bits * file.card.dimensions;
-    float *planes = kin_malloc(count * sizeof *planes);
-    float *thresholds = kin_malloc(file.card.bits * sizeof *thresholds);
-    kin_encoder_file_floats(file.planes, count, planes);
-    kin_encoder_file_floats(file.thresholds, file.card.bits, thresholds);
-    kin_buffer again = {0};
-    KIN_CHECK(kin_encoder_file_build(&again, &file.card, planes, thresholds, &error) == KIN_OK);
-    kin_buffer_fini(&again);
-    free(planes);
-    free(thresholds);
+    kin_hasher *hasher = kin_hasher_new(&file);
+    float *zeros = kin_calloc(file.card.dimensions, sizeof *zeros);
+    float *shares = kin_calloc(file.card.class_count, sizeof *shares);
+    kin_code code, again;
+    kin_hasher_hash(hasher, zeros, 1, &code);
+    kin_hasher_hash(hasher, zeros, 1, &again);
+    KIN_CHECK(kin_code_compare(&code, &again) == 0);
+    for (unsigned i = file.card.bits; i < KIN_CODE_BITS_MAX; i++)
+        KIN_CHECK(kin_code_bit(&code, i) == 0);
+    kin_hasher_classify(hasher, zeros, 1, shares);
+    free(shares);
+    free(zeros);
+    kin_hasher_destroy(&hasher);
     kin_encoder *encoder;
     if (kin_encoder_open(&encoder, data, size, "input", NULL, &error) != KIN_OK) return;
     uint32_t dimensions = kin_features_dimensions(kin_encoder_features(encoder));
     float *vector = kin_calloc(dimensions, sizeof *vector);
-    kin_code code;
     kin_encoder_hash(encoder, vector, 1, &code);
     free(vector);
     kin_encoder_close(&encoder);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+static void use_sections(const char *const *names, size_t count, const uint8_t *data, size_t size)
 {
-    use(data, size);
-    if (size < 4) return 0;
-    size_t left = size - 4, first = kin_load_le16(data), second = kin_load_le16(data + 2);
-    if (first > left) first = left;
-    if (second > left - first) second = left - first;
-    const kin_section_source sections[] = {
-        {"card", data + 4, first},
-        {"planes", data + 4 + first, second},
-        {"thresh", data + 4 + first + second, left - first - second}};
+    kin_section_source sections[8];
+    if (size < 2 * (count - 1)) return;
+    size_t left = size - 2 * (count - 1);
+    const uint8_t *at = data + 2 * (count - 1);
+    for (size_t i = 0; i < count; i++) {
+        size_t bytes = i == count - 1 ? left : kin_load_le16(data + 2 * i);
+        if (bytes > left) bytes = left;
+        sections[i] = (kin_section_source){names[i], at, bytes};
+        at += bytes;
+        left -= bytes;
+    }
     kin_buffer file = {0};
-    kin_container_build(&file, KIN_FILE_ENCODER, KIN_ENCODER_FILE_VERSION, sections, 3);
+    kin_container_build(&file, KIN_FILE_ENCODER, count == 3 ? 1 : 2, sections, (uint32_t)count);
     use(file.data, file.bytes);
     kin_buffer_fini(&file);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const char *const plain[] = {"card", "planes", "thresh"};
+    static const char *const layers[] = {"card", "layers", "thresh",  "weights",
+                                         "head", "curve",  "classes", "options"};
+    use(data, size);
+    use_sections(plain, 3, data, size);
+    use_sections(layers, 4, data, size);
+    use_sections(layers, 8, data, size);
     return 0;
 }

@@ -60,11 +60,14 @@ static void round_trip(void **state)
     assert_int_equal(parsed.card.training_count, 5);
     assert_int_equal(parsed.card.iterations, 3);
     float planes[BITS * DIMENSIONS], thresholds[BITS];
-    kin_encoder_file_floats(parsed.planes, BITS * DIMENSIONS, planes);
+    kin_encoder_file_floats(parsed.layer[0].weights, BITS * DIMENSIONS, planes);
     kin_encoder_file_floats(parsed.thresholds, BITS, thresholds);
     for (size_t i = 0; i < BITS * DIMENSIONS; i++)
         assert_true(planes[i] == plane_value(i));
     assert_true(thresholds[9] == 9.0f / 8);
+    assert_int_equal(parsed.version, 1);
+    assert_int_equal(parsed.card.layer_count, 1);
+    assert_null(parsed.layer[0].biases);
     kin_buffer_fini(&file);
 }
 
@@ -153,6 +156,7 @@ static void refuses_cards(void **state)
     assert_card_refused(149, 1, KIN_CORRUPT, "320 bits");
     assert_card_refused(160, 0, KIN_CORRUPT, "learned from no vector");
     assert_card_refused(172, 1, KIN_CORRUPT, "reserved");
+    assert_card_refused(188, 1, KIN_CORRUPT, "reserved");
     assert_card_refused(255, 1, KIN_CORRUPT, "reserved");
 }
 

@@ -3,7 +3,6 @@
  * tests/e2e/features_oracle.py. */
 #include "tests/support/test.h"
 
-#include <assert.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -15,7 +14,7 @@
 #include "proto/encoder_file.h"
 #include "tests/support/lone_rank.h"
 #include "worker/encode/blas.h"
-#include "worker/encode/hash.h"
+#include "worker/encode/hasher.h"
 #include "worker/train/itq.h"
 #include "worker/train/moments.h"
 
@@ -94,32 +93,12 @@ static void ranks_agree(void **state)
     free(vectors);
 }
 
-/* A parsed encoder, ready for kin_hash. */
-typedef struct learned {
-    unsigned bits;
-    float *planes, *thresholds; /* planes [bits][DIMENSIONS]; DIMENSIONS is whole lanes */
-} learned;
-
-static_assert(DIMENSIONS % KIN_HASH_LANES == 0, "planes need no padding");
-
-static learned hasher_of(const kin_buffer *file)
+static kin_hasher *hasher_of(const kin_buffer *file)
 {
     kin_encoder_file parsed;
     kin_error error = {0};
     assert_int_equal(kin_encoder_file_parse(&parsed, file->data, file->bytes, "f", &error), KIN_OK);
-    learned result = {.bits = parsed.card.bits};
-    size_t count = (size_t)result.bits * DIMENSIONS;
-    result.planes = kin_malloc(count * sizeof(float));
-    result.thresholds = kin_malloc(result.bits * sizeof(float));
-    kin_encoder_file_floats(parsed.planes, count, result.planes);
-    kin_encoder_file_floats(parsed.thresholds, result.bits, result.thresholds);
-    return result;
-}
-
-static void hasher_fini(learned *hasher)
-{
-    free(hasher->planes);
-    free(hasher->thresholds);
+    return kin_hasher_new(&parsed);
 }
 
 /* Fewer vectors than bits, one, many that are one, zeros, constant dimensions: the parser has seen
@@ -147,18 +126,18 @@ static void poor_samples(void **state)
         kin_train_source source =
             kin_lone_rank_source(cases[c / 2].vectors, cases[c / 2].count, DIMENSIONS);
         kin_buffer file = train_everywhere(&options, &source);
-        learned hasher = hasher_of(&file);
+        kin_hasher *hasher = hasher_of(&file);
         kin_code first, again, last;
-        kin_hash(hasher.planes, hasher.thresholds, 64, DIMENSIONS, cases[c / 2].vectors, &first);
-        kin_hash(hasher.planes, hasher.thresholds, 64, DIMENSIONS, cases[c / 2].vectors, &again);
-        kin_hash(hasher.planes, hasher.thresholds, 64, DIMENSIONS,
-                 cases[c / 2].vectors + (cases[c / 2].count - 1) * DIMENSIONS, &last);
+        kin_hasher_hash(hasher, cases[c / 2].vectors, 1, &first);
+        kin_hasher_hash(hasher, cases[c / 2].vectors, 1, &again);
+        kin_hasher_hash(hasher, cases[c / 2].vectors + (cases[c / 2].count - 1) * DIMENSIONS, 1,
+                        &last);
         assert_int_equal(kin_code_distance(&first, &again), 0);
         if (cases[c / 2].distinct)
             assert_true(kin_code_distance(&first, &last) > 8);
         else
             assert_int_equal(kin_code_distance(&first, &last), 0);
-        hasher_fini(&hasher);
+        kin_hasher_destroy(&hasher);
         kin_buffer_fini(&file);
     }
     free(constant);
@@ -282,12 +261,10 @@ static void itq_beats_lsh_beats_chance(void **state)
         kin_train_context context = kin_lone_rank_context();
         kin_error error = {0};
         assert_int_equal(kin_train(&context, &options, &source, &file, &error), KIN_OK);
-        learned hasher = hasher_of(&file);
-        for (size_t j = 0; j < COUNT; j++)
-            kin_hash(hasher.planes, hasher.thresholds, 64, DIMENSIONS, vectors + j * DIMENSIONS,
-                     &codes[j]);
+        kin_hasher *hasher = hasher_of(&file);
+        kin_hasher_hash(hasher, vectors, COUNT, codes);
         found[i] = precision(codes, COUNT, CLUSTERS);
-        hasher_fini(&hasher);
+        kin_hasher_destroy(&hasher);
         kin_buffer_fini(&file);
     }
     print_message("# precision at 10: itq %.3f, lsh %.3f, chance %.3f\n", found[0], found[1],

@@ -5,15 +5,14 @@
 
 #include "common/base/memory.h"
 #include "proto/encoder_file.h"
-#include "worker/encode/hash.h"
+#include "worker/encode/hasher.h"
 
 struct kin_encoder {
     const kin_features *features;
     kin_features *own_features; /* NULL where they are borrowed */
     kin_encoder_card card;
     kin_digest fingerprint;
-    float *planes; /* [bits][kin_hash_padded(dimensions)] */
-    float *thresholds;
+    kin_hasher *hasher;
 };
 
 static kin_status take_features(kin_encoder *encoder, const kin_features *features,
@@ -53,13 +52,7 @@ kin_status kin_encoder_open(kin_encoder **encoder, const void *data, size_t byte
         return status;
     }
     opened->fingerprint = kin_digest_of(data, bytes);
-    size_t dimensions = file.card.dimensions, stride = kin_hash_padded(dimensions);
-    opened->planes = kin_calloc(file.card.bits * stride, sizeof(float));
-    opened->thresholds = kin_calloc(file.card.bits, sizeof(float));
-    for (size_t i = 0; i < file.card.bits; i++)
-        kin_encoder_file_floats(file.planes + i * dimensions * sizeof(float), dimensions,
-                                opened->planes + i * stride);
-    kin_encoder_file_floats(file.thresholds, file.card.bits, opened->thresholds);
+    opened->hasher = kin_hasher_new(&file);
     *encoder = opened;
     return KIN_OK;
 }
@@ -68,15 +61,19 @@ void kin_encoder_close(kin_encoder **encoder)
 {
     if (*encoder == NULL) return;
     kin_features_close(&(*encoder)->own_features);
-    free((*encoder)->planes);
-    free((*encoder)->thresholds);
+    kin_hasher_destroy(&(*encoder)->hasher);
     free(*encoder);
     *encoder = NULL;
 }
 
 unsigned kin_encoder_bits(const kin_encoder *encoder)
 {
-    return encoder->card.bits;
+    return kin_stored_bits(encoder->card.bits);
+}
+
+const kin_hasher *kin_encoder_hasher(const kin_encoder *encoder)
+{
+    return encoder->hasher;
 }
 
 const kin_features *kin_encoder_features(const kin_encoder *encoder)
@@ -102,8 +99,5 @@ const char *kin_encoder_decoder(const kin_encoder *encoder)
 void kin_encoder_hash(const kin_encoder *encoder, const float *vectors, uint32_t count,
                       kin_code *codes)
 {
-    size_t dimensions = encoder->card.dimensions;
-    for (uint32_t i = 0; i < count; i++)
-        kin_hash(encoder->planes, encoder->thresholds, encoder->card.bits, dimensions,
-                 vectors + i * dimensions, &codes[i]);
+    kin_hasher_hash(encoder->hasher, vectors, count, codes);
 }

@@ -1,5 +1,5 @@
 /* Vectors of floats of the instruction set that a file is compiled for; only the kernel files
- * (gemm_scalar.c, gemm_avx2.c, gemm_avx512.c) include it. Sums and products are written with C's
+ * (gemm_*.c, hash_*.c) include it. Sums and products are written with C's
  * operators, which round each; only lanes_fma fuses, and on the baseline not even that. */
 #ifndef WORKER_ENCODE_LANES_H
 #define WORKER_ENCODE_LANES_H

@@ -13,8 +13,6 @@
 #include "worker/encode/onnx_file.h"
 #include "worker/shard/shard_reader.h"
 
-/* Planes and thresholds of the widest code of the longest vector are 8 MB. */
-#define ENCODER_BYTES_MAX (64u << 20)
 /* As many models as a file may have, each of the largest size. */
 #define NETWORK_BYTES_MAX (KIN_NETWORK_MODELS_MAX * KIN_ONNX_BYTES_MAX)
 /* Rows between two signs of life. */
@@ -80,7 +78,7 @@ static kin_status open_encoder(kin_kept_index *kept, kin_error *error)
     kin_buffer bytes = {0};
     kin_status status = kin_features_open_given(&kept->features, kept->manifest.features,
                                                 kept->manifest.dimensions, error);
-    if (status == KIN_OK) status = kin_file_read(path, ENCODER_BYTES_MAX, &bytes, error);
+    if (status == KIN_OK) status = kin_file_read(path, KIN_ENCODER_FILE_BYTES_MAX, &bytes, error);
     if (status == KIN_OK)
         status =
             kin_encoder_open(&kept->encoder, bytes.data, bytes.bytes, path, kept->features, error);

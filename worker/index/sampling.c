@@ -10,8 +10,6 @@
 
 /* As in Gong and Lazebnik, CVPR 2011. */
 #define ITQ_ITERATIONS 50
-/* Planes and thresholds of the widest code of the longest vector are 8 MB. */
-#define ENCODER_BYTES_MAX (64u << 20)
 
 void kin_sampling_choose(uint8_t *sampled, uint64_t chunk_count, uint32_t chunk_pictures,
                          uint64_t pictures)
@@ -181,7 +179,7 @@ static bool read_learned(kin_build_state *build, const char *path, kin_buffer *f
 {
     uint64_t bytes = 0;
     if (kin_comm_rank(build->comm) == 0 &&
-        kin_file_read(path, ENCODER_BYTES_MAX, file, NULL) == KIN_OK &&
+        kin_file_read(path, KIN_ENCODER_FILE_BYTES_MAX, file, NULL) == KIN_OK &&
         kin_encoder_open(&build->encoder, file->data, file->bytes, path, build->features, NULL) ==
             KIN_OK) {
         bytes = file->bytes;

@@ -15,9 +15,6 @@
 #include "worker/verify/verify_codes.h"
 #include "worker/verify/verify_features.h"
 
-/* An encoder of 256 planes of 8,192 floats is 8 MiB. */
-#define ENCODER_BYTES_MAX (64u << 20)
-
 void kin_verify_note(kin_verify_report *report, const char *what, const kin_error *error)
 {
     bool holds = error == NULL || error->status == KIN_OK;
@@ -56,7 +53,7 @@ static kin_status verify_encoder(const generation *of, kin_error *error)
     char *path = kin_path_join(of->folder, KIN_ENCODER_FILE);
     kin_buffer file = {0};
     kin_encoder_file encoder = {0};
-    kin_status status = kin_file_read(path, ENCODER_BYTES_MAX, &file, error);
+    kin_status status = kin_file_read(path, KIN_ENCODER_FILE_BYTES_MAX, &file, error);
     if (status == KIN_OK)
         status = kin_encoder_file_parse(&encoder, file.data, file.bytes, path, error);
     kin_digest digest = kin_digest_of(file.data, file.bytes);

@@ -10,47 +10,28 @@
 #include "proto/encoder_file.h"
 #include "proto/feature_file.h"
 #include "proto/generation.h"
-#include "worker/encode/hash.h"
+#include "worker/encode/hasher.h"
 
-/* An encoder of 256 planes of 8,192 floats is 8 MiB. */
-#define ENCODER_BYTES_MAX (64u << 20)
-
-/* What turns a vector into a code. */
-typedef struct hasher {
-    size_t bits, dimensions;
-    float *planes; /* [bits][kin_hash_padded(dimensions)] */
-    float *thresholds;
-} hasher;
-
-static kin_status open_hasher(hasher *made, const char *folder, const kin_manifest *manifest,
+static kin_status open_hasher(kin_hasher **made, const char *folder, const kin_manifest *manifest,
                               kin_error *error)
 {
     char *path = kin_path_join(folder, KIN_ENCODER_FILE);
     kin_buffer bytes = {0};
     kin_encoder_file file;
-    kin_status status = kin_file_read(path, ENCODER_BYTES_MAX, &bytes, error);
+    kin_status status = kin_file_read(path, KIN_ENCODER_FILE_BYTES_MAX, &bytes, error);
     if (status == KIN_OK)
         status = kin_encoder_file_parse(&file, bytes.data, bytes.bytes, path, error);
-    if (status == KIN_OK &&
-        (file.card.bits != manifest->bits || file.card.dimensions != manifest->dimensions))
+    if (status == KIN_OK && (kin_stored_bits(file.card.bits) != manifest->bits ||
+                             file.card.dimensions != manifest->dimensions))
         status = kin_fail(error, KIN_MISMATCH, "%s is of other codes or vectors than the manifest",
                           path);
-    if (status == KIN_OK) {
-        *made = (hasher){.bits = manifest->bits, .dimensions = manifest->dimensions};
-        size_t stride = kin_hash_padded(made->dimensions);
-        made->planes = kin_calloc(made->bits * stride, sizeof *made->planes);
-        made->thresholds = kin_calloc(made->bits, sizeof *made->thresholds);
-        for (size_t i = 0; i < made->bits; i++)
-            kin_encoder_file_floats(file.planes + i * made->dimensions * sizeof(float),
-                                    made->dimensions, made->planes + i * stride);
-        kin_encoder_file_floats(file.thresholds, made->bits, made->thresholds);
-    }
+    if (status == KIN_OK) *made = kin_hasher_new(&file);
     kin_buffer_fini(&bytes);
     free(path);
     return status;
 }
 
-static kin_status check_rows(const hasher *made, const kin_feature_file *file,
+static kin_status check_rows(const kin_hasher *made, const kin_feature_file *file,
                              const kin_shard_reader *shard, const char *path, kin_error *error)
 {
     float *vector = kin_malloc(file->dimensions * sizeof *vector);
@@ -63,8 +44,7 @@ static kin_status check_rows(const hasher *made, const kin_feature_file *file,
                               path, (unsigned long long)row);
             break;
         }
-        kin_hash(made->planes, made->thresholds, (unsigned)made->bits, made->dimensions, vector,
-                 &code);
+        kin_hasher_hash(made, vector, 1, &code);
         kin_shard_reader_code(shard, row, &hint, &stored);
         if (kin_code_compare(&stored, &code) != 0)
             status = kin_fail(error, KIN_CORRUPT,
@@ -75,20 +55,22 @@ static kin_status check_rows(const hasher *made, const kin_feature_file *file,
     return status;
 }
 
-static kin_status check_file(const hasher *made, const char *path, const kin_manifest_shard *listed,
-                             const kin_shard_reader *shard, kin_error *error)
+static kin_status check_file(const kin_hasher *made, const char *path,
+                             const kin_manifest_shard *listed, const kin_shard_reader *shard,
+                             kin_error *error)
 {
     kin_mapping mapping;
     kin_feature_file file;
     kin_status status = kin_mapping_open(&mapping, path, error);
     if (status == KIN_OK)
         status = kin_feature_file_parse(&file, mapping.data, mapping.bytes, path, error);
-    if (status == KIN_OK && (file.count != listed->count || file.dimensions != made->dimensions))
+    if (status == KIN_OK &&
+        (file.count != listed->count || file.dimensions != kin_hasher_dimensions(made)))
         status = kin_fail(error, KIN_MISMATCH,
                           "%s: has %llu rows of %u numbers; the shard has %llu rows, and the "
                           "features %u",
                           path, (unsigned long long)file.count, (unsigned)file.dimensions,
-                          (unsigned long long)listed->count, (unsigned)made->dimensions);
+                          (unsigned long long)listed->count, (unsigned)kin_hasher_dimensions(made));
     if (status == KIN_OK && shard == NULL)
         status = kin_fail(error, KIN_MISMATCH, "%s: cannot be compared with its shard", path);
     if (status == KIN_OK) status = check_rows(made, &file, shard, path, error);
@@ -122,7 +104,7 @@ void kin_verify_features(const char *folder, const kin_manifest *manifest,
                          kin_shard_reader *const *shards, kin_verify_report *report)
 {
     if (!find_kept(folder, manifest, report)) return;
-    hasher made = {0};
+    kin_hasher *made = NULL;
     kin_error opening = {0};
     kin_status opened = open_hasher(&made, folder, manifest, &opening);
     for (uint32_t s = 0; s < manifest->shard_count; s++) {
@@ -133,10 +115,9 @@ void kin_verify_features(const char *folder, const kin_manifest *manifest,
         if (opened != KIN_OK)
             error = opening;
         else
-            (void)check_file(&made, path, &manifest->shards[s], shards[s], &error);
+            (void)check_file(made, path, &manifest->shards[s], shards[s], &error);
         kin_verify_note(report, name, &error);
         free(path);
     }
-    free(made.planes);
-    free(made.thresholds);
+    kin_hasher_destroy(&made);
 }
