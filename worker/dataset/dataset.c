@@ -325,6 +325,19 @@ unsigned kin_dataset_bits(const kin_dataset *dataset)
     return dataset->bits;
 }
 
+bool kin_dataset_has_thumbnails(const kin_dataset *dataset)
+{
+    return dataset->kind == SOURCE_INDEX &&
+           kin_index_rows_manifest(dataset->rows)->thumbnail_side > 0;
+}
+
+kin_status kin_dataset_thumbnail(const kin_dataset *dataset, uint64_t row, const uint8_t **data,
+                                 uint32_t *bytes, kin_error *error)
+{
+    KIN_CHECK(row < dataset->count && dataset->kind == SOURCE_INDEX);
+    return kin_index_rows_thumbnail(dataset->rows, row, data, bytes, error);
+}
+
 const uint32_t *kin_dataset_labels(const kin_dataset *dataset)
 {
     return dataset->classes.labels;

@@ -66,6 +66,13 @@ void kin_dataset_code(const kin_dataset *dataset, uint64_t row, kin_code *code);
 /* 0: there are no codes. 8 to 256 in steps of 8. */
 unsigned kin_dataset_bits(const kin_dataset *dataset);
 
+/* Whether an INDEX has thumbnails, and the JPEG bytes of a row's, blocks checked now; *bytes is 0
+ * where it has none. Foreign bytes: decode them in the sandbox. */
+bool kin_dataset_has_thumbnails(const kin_dataset *dataset);
+KIN_MUST_USE kin_status kin_dataset_thumbnail(const kin_dataset *dataset, uint64_t row,
+                                              const uint8_t **data, uint32_t *bytes,
+                                              kin_error *error);
+
 /* The class of each row, [n] of numbers below kin_dataset_classes or KIN_NO_CLASS; NULL where no
  * classes were given. Classes are numbered in the order of their names: numbers by value where all
  * come from integers, else byte by byte. */

@@ -197,3 +197,18 @@ bool kin_index_rows_vector(const kin_index_rows *rows, uint64_t row, float *vect
     const place *at = &rows->places[row];
     return kin_feature_file_get(&rows->shards[at->shard].vectors, at->row, vector);
 }
+
+kin_status kin_index_rows_thumbnail(const kin_index_rows *rows, uint64_t row, const uint8_t **data,
+                                    uint32_t *bytes, kin_error *error)
+{
+    const place *at = &rows->places[row];
+    const kin_shard_view *view = &rows->shards[at->shard].view;
+    uint64_t start;
+    *data = NULL;
+    *bytes = 0;
+    if (view->thumbnail_ends == NULL) return KIN_OK;
+    *bytes = kin_shard_piece(view->thumbnail_ends, at->row, view->thumbnail_bytes, &start);
+    *data = view->thumbnails + start;
+    return kin_container_check_range(&view->container, (uint64_t)(*data - view->container.data),
+                                     *bytes, rows->manifest.shards[at->shard].file, error);
+}
