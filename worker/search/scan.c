@@ -19,6 +19,7 @@ static void scan_block(const kin_codes_view *codes, const uint64_t *words, uint6
     uint32_t found = kernel(words, count, query->code.word, bound, candidates);
     if (query->count_within) query->within_count += found;
     for (uint32_t i = 0; i < found; i++) {
+        if (query->histogram != NULL) query->histogram[candidates[i].distance]++;
         uint64_t row = first + candidates[i].row;
         kin_topk_push(query->topk, &(kin_hit){.id = kin_codes_id(codes, row),
                                               .distance = candidates[i].distance,
@@ -52,7 +53,7 @@ static bool is_late(kin_search_query *query)
 void kin_search_scan(const kin_codes_view *codes, kin_search_query *queries, uint32_t count,
                      kin_cpu_level level)
 {
-    KIN_CHECK(count <= KIN_SEARCH_QUERIES_PER_PASS);
+    KIN_CHECK(count <= KIN_SEARCH_QUERIES_MAX);
     kin_hamming_kernel kernel = kin_hamming_kernel_get(codes->bits / 64, level);
     uint64_t unpacked[KIN_HAMMING_BLOCK * KIN_CODE_WORDS_MAX];
     uint32_t hint = 0;

@@ -17,7 +17,7 @@ typedef struct scan {
 } scan;
 
 struct kin_scan_batch {
-    kin_cpu_level level;
+    kin_search_scratch *scratch;
     uint32_t count;
     scan scans[KIN_SEARCH_QUERIES_PER_PASS];
     kin_held_shard *held[KIN_SHARDS_MAX]; /* by number; those of this batch */
@@ -28,7 +28,7 @@ struct kin_scan_batch {
 kin_scan_batch *kin_scan_batch_new(kin_cpu_level level)
 {
     kin_scan_batch *batch = kin_calloc(1, sizeof *batch);
-    batch->level = level;
+    batch->scratch = kin_search_scratch_new(level, KIN_SEARCH_QUERIES_PER_PASS);
     for (int i = 0; i < KIN_SEARCH_QUERIES_PER_PASS; i++)
         batch->scans[i].totals = kin_calloc(KIN_SHARDS_MAX, sizeof *batch->scans[i].totals);
     return batch;
@@ -41,6 +41,7 @@ void kin_scan_batch_destroy(kin_scan_batch **batch)
         free((*batch)->scans[i].heap);
         free((*batch)->scans[i].totals);
     }
+    kin_search_scratch_destroy(&(*batch)->scratch);
     free(*batch);
     *batch = NULL;
 }
@@ -140,7 +141,7 @@ static void scan_shard(kin_scan_batch *batch, uint32_t i, const kin_codes_view *
             asker[count++] = one;
         }
     }
-    kin_search_scan(codes, pass, count, batch->level);
+    kin_search_run(codes, pass, count, batch->scratch);
     for (uint32_t p = 0; p < count; p++) {
         asker[p]->totals[i] = pass[p].within_count;
         if (pass[p].status != KIN_OK)

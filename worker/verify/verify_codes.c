@@ -78,15 +78,15 @@ kin_status kin_verify_health(const kin_manifest *manifest, kin_shard_reader *con
     return KIN_OK;
 }
 
-static uint32_t scan(const kin_manifest *manifest, kin_shard_reader *const *shards,
-                     const kin_code *code, kin_hit hits[SEARCH_K])
+static uint32_t search(const kin_manifest *manifest, kin_shard_reader *const *shards,
+                       const kin_code *code, kin_search_scratch *scratch, kin_hit hits[SEARCH_K])
 {
     kin_topk topk;
     kin_topk_init(&topk, hits, SEARCH_K);
     kin_search_query query = {
         .code = *code, .within = manifest->bits, .topk = &topk, .deadline_ns = INT64_MAX};
     for (uint32_t s = 0; s < manifest->shard_count; s++) {
-        kin_search_scan(kin_shard_reader_codes(shards[s]), &query, 1, kin_cpu_level_get());
+        kin_search_run(kin_shard_reader_codes(shards[s]), &query, 1, scratch);
     }
     return kin_topk_finish(&topk);
 }
@@ -154,16 +154,19 @@ kin_status kin_verify_searches(const kin_manifest *manifest, kin_shard_reader *c
                                uint32_t searches, kin_error *error)
 {
     kin_random random = {.state = SEARCH_SEED};
-    for (uint32_t i = 0; i < searches && manifest->indexed > 0; i++) {
+    kin_search_scratch *scratch = kin_search_scratch_new(kin_cpu_level_get(), 1);
+    kin_status status = KIN_OK;
+    for (uint32_t i = 0; i < searches && manifest->indexed > 0 && status == KIN_OK; i++) {
         kin_hit hits[SEARCH_K];
         char text[KIN_CODE_TEXT_BYTES];
         kin_code query = random_query(manifest, shards, &random);
-        uint32_t count = scan(manifest, shards, &query, hits);
+        uint32_t count = search(manifest, shards, &query, scratch, hits);
         if (!is_answer(manifest, shards, &query, hits, count))
-            return kin_fail(error, KIN_CORRUPT,
-                            "the search for %s differs from a brute force (a bug in Kindred, or "
-                            "broken hardware; please report it)",
-                            kin_code_text(&query, manifest->bits, text));
+            status = kin_fail(error, KIN_CORRUPT,
+                              "the search for %s differs from a brute force (a bug in Kindred, or "
+                              "broken hardware; please report it)",
+                              kin_code_text(&query, manifest->bits, text));
     }
-    return KIN_OK;
+    kin_search_scratch_destroy(&scratch);
+    return status;
 }

@@ -1,0 +1,107 @@
+#include "worker/search/cost.h"
+
+#include <math.h>
+
+/* A bucket: three waits for memory that overlap with others'. Measured with a table of 600 MB in
+ * pages of 4 KB; see README.md. */
+#define BUCKET_NS 45.0
+/* Entries are read as fast as memory gives them. */
+#define BYTE_NS 0.045
+/* A scan's pieces of about 768 entries. */
+#define PIECE_ENTRIES 768
+#define PIECE_NS 12.0
+
+/* The smallest distance within which as many of uniform codes are as the query wants. */
+static uint32_t typical_distance(const kin_probe *probe)
+{
+    uint32_t bits = probe->codes->bits, distance = 0;
+    double wanted = probe->query->topk->k, chance = ldexp(1, -(int)bits);
+    double expected = (double)probe->codes->count * chance;
+    while (distance < bits && expected < wanted) {
+        chance *= (double)(bits - distance) / (distance + 1);
+        expected += (double)probe->codes->count * chance;
+        distance++;
+    }
+    return distance;
+}
+
+void kin_cost_begin(kin_cost *cost, const kin_probe *probe)
+{
+    const kin_code_table *first = &probe->codes->table[0];
+    double entry_bytes = (double)first->group_bytes / KIN_TABLE_GROUP;
+    double entries = (double)first->count;
+    cost->scan_ns = entries * entry_bytes * BYTE_NS + entries / PIECE_ENTRIES * PIECE_NS;
+    cost->typical = typical_distance(probe);
+    for (uint32_t j = 0; j < probe->codes->table_count; j++)
+        cost->table[j].sampled = 0;
+}
+
+static double bytes_ns(const kin_probe *probe, uint32_t j, double entries)
+{
+    return entries * probe->codes->table[j].group_bytes / KIN_TABLE_GROUP * BYTE_NS;
+}
+
+/* Samples the next shell of a table, once. */
+static void look_ahead(kin_cost *cost, const kin_probe *probe, uint32_t j)
+{
+    uint32_t shell = probe->table[j].shells;
+    if (cost->table[j].sampled == shell + 1) return;
+    double buckets, entries = kin_probe_shell_entries(probe, j, shell, &buckets);
+    double run = buckets > 0 ? entries / buckets : 0;
+    cost->table[j].run[1] = cost->table[j].sampled > 0 ? cost->table[j].run[0] : run;
+    cost->table[j].run[0] = run;
+    cost->table[j].next_ns = buckets * BUCKET_NS + bytes_ns(probe, j, entries);
+    cost->table[j].sampled = shell + 1;
+}
+
+uint32_t kin_cost_cheapest(kin_cost *cost, const kin_probe *probe)
+{
+    uint32_t best = probe->codes->table_count;
+    for (uint32_t j = 0; j < probe->codes->table_count; j++) {
+        if (probe->table[j].shells > probe->table[j].part_bits) continue;
+        look_ahead(cost, probe, j);
+        if (best == probe->codes->table_count || cost->table[j].next_ns < cost->table[best].next_ns)
+            best = j;
+    }
+    return best;
+}
+
+/* A shell that was not sampled: its buckets are as much emptier than the sampled one's as that
+ * one's than those before, down to the average of the table. */
+static double later_ns(const kin_cost *cost, const kin_probe *probe, uint32_t j, uint32_t beyond,
+                       double buckets)
+{
+    double run = cost->table[j].run[0], before = cost->table[j].run[1];
+    double decay = before > 0 ? run / before : 1;
+    double average = ldexp((double)probe->codes->count, -(int)probe->table[j].part_bits);
+    if (decay > 1) decay = 1;
+    if (decay < 0.25) decay = 0.25;
+    run *= pow(decay, beyond);
+    if (run < average && average < cost->table[j].run[0]) run = average;
+    return buckets * BUCKET_NS + bytes_ns(probe, j, buckets * run);
+}
+
+double kin_cost_shells_ns(const kin_cost *cost, const kin_probe *probe, int radius)
+{
+    uint32_t beyond[KIN_TABLES_MAX] = {0}, tables = probe->codes->table_count;
+    double next_ns[KIN_TABLES_MAX], buckets[KIN_TABLES_MAX], total = 0;
+    for (uint32_t j = 0; j < tables; j++) {
+        next_ns[j] = cost->table[j].next_ns;
+        buckets[j] = 1; /* of the next shell: a binomial coefficient */
+        for (uint32_t i = 0; i < probe->table[j].shells; i++)
+            buckets[j] *= (double)(probe->table[j].part_bits - i) / (i + 1);
+    }
+    for (int proven = kin_probe_proven(probe); proven < radius; proven++) {
+        uint32_t best = tables;
+        for (uint32_t j = 0; j < tables; j++)
+            if (probe->table[j].shells + beyond[j] <= probe->table[j].part_bits &&
+                (best == tables || next_ns[j] < next_ns[best]))
+                best = j;
+        if (best == tables) break;
+        uint32_t shell = probe->table[best].shells + beyond[best]++;
+        total += next_ns[best];
+        buckets[best] *= (double)(probe->table[best].part_bits - shell) / (shell + 1);
+        next_ns[best] = later_ns(cost, probe, best, beyond[best], buckets[best]);
+    }
+    return total;
+}
