@@ -14,7 +14,8 @@ from PIL import Image
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 sys.dont_write_bytecode = True
-from index_job import build, current, indexed, said  # noqa: E402
+from encoder_reader import read_encoder  # noqa: E402
+from index_job import build, current, indexed, said, shards  # noqa: E402
 from make_pictures import make  # noqa: E402
 from tap import BIN, finish, ok  # noqa: E402
 
@@ -243,6 +244,29 @@ def test_training():
            "--compare", "itq")
 
 
+def check_values(index):
+    """The layer behind the codes, by numpy, of every tenth picture."""
+    with open(current(index) + "/encoder.kin", "rb") as file:
+        _, planes, thresholds = read_encoder(file.read())
+    ids = [row[1] for shard in shards(index) for row in shard]
+    kept = np.concatenate([np.load(f"{current(index)}/features-{s:04d}.npy") for s in range(2)])
+    features = kept[np.argsort(ids)]
+    labels = np.array([key.split(b"/")[-2].decode() for key in indexed(index)])
+    asked = features[::10].copy()
+    rows, _ = measure(index, "--labels", "folders", "--hasher", current(index) + "/encoder.kin",
+                      "--queries", save("asked.npy", asked), "--query-labels",
+                      write("asked.txt", "".join(f"{label}\n" for label in labels[::10])), "-k", 9)
+
+    def layer(vectors):
+        return vectors.astype(np.float64) @ planes.T - thresholds
+    wanted, _ = figures_of(-cosine(layer(asked), layer(features)), labels, labels[::10], None, 9, 9,
+                           False)
+    found = rows["hasher"]
+    ok(abs(found["values_map"] - wanted["map"]) < 1e-4 and
+       abs(found["values_precision_first"] - wanted["precision_first"]) < 1e-4,
+       "and is what numpy makes of it", found, wanted)
+
+
 def test_index():
     pictures = path("pictures")
     make(pictures, 60, 5)
@@ -255,8 +279,11 @@ def test_index():
     ok(report["rows"] + report["queries"] == len(indexed(index)), "all pictures are in it", report)
     hashed, _ = measure(index, "--labels", "folders", "--queries", 10, "--hasher",
                         current(index) + "/encoder.kin")
+    real = {name: hashed["hasher"].pop(name) for name in ("values_map", "values_precision_first")}
+    ok(0 < real["values_map"] <= 1, "the layer behind the codes is measured too", real)
     ok({**hashed["hasher"], "name": "codes"} == rows["codes"],
        "its hasher makes the codes that it has", hashed, rows)
+    check_values(index)
     refuse("has vectors of 24 numbers, and the hasher takes", path("f.npy"), "--hasher",
            current(index) + "/encoder.kin")
     bare = path("bare")

@@ -7,11 +7,15 @@
 
 /* Vectors that are hashed at once. */
 #define BLOCK_ROWS 256
+/* Real-valued code layers that are held: of four million rows of 64 bits. */
+#define VALUES_BYTES_MAX ((uint64_t)1 << 30)
 
 void kin_coded_fini(kin_coded *coded)
 {
     free(coded->database);
     free(coded->queries);
+    free(coded->database_values);
+    free(coded->query_values);
     memset(coded, 0, sizeof *coded);
 }
 
@@ -62,41 +66,68 @@ kin_status kin_coded_stored(kin_coded *coded, const kin_split *split, const kin_
     return KIN_OK;
 }
 
-static kin_status hash_part(const kin_part *part, const kin_encoder *encoder, size_t width,
-                            uint64_t *words, kin_error *error)
+/* What the hasher makes of a block: values less thresholds, and their signs as codes. */
+static void hash_block(const kin_hasher *hasher, const float *thresholds, const float *vectors,
+                       uint32_t count, size_t width, float *values, uint64_t *words)
+{
+    unsigned bits = kin_hasher_bits(hasher);
+    kin_hasher_values(hasher, vectors, count, values);
+    for (uint32_t i = 0; i < count; i++) {
+        kin_code code = {0};
+        for (unsigned b = 0; b < bits; b++) {
+            float *value = &values[i * bits + b];
+            if (*value > thresholds[b]) kin_code_set_bit(&code, b);
+            *value -= thresholds[b];
+        }
+        memcpy(words + i * width, code.word, width * sizeof *words);
+    }
+}
+
+/* words [rows][width]; values [rows][bits], or NULL: not kept. */
+static kin_status hash_part(const kin_part *part, const kin_hasher *hasher, const float *thresholds,
+                            size_t width, uint64_t *words, float *values, kin_error *error)
 {
     uint32_t dimensions = kin_dataset_dimensions(part->dataset);
-    uint32_t wanted = kin_features_dimensions(kin_encoder_features(encoder));
+    uint32_t wanted = kin_hasher_dimensions(hasher);
+    unsigned bits = kin_hasher_bits(hasher);
     if (dimensions != wanted)
         return kin_fail(error, KIN_MISMATCH,
                         "%s has vectors of %u numbers, and the hasher takes %u: it was trained on "
                         "other features",
                         kin_dataset_name(part->dataset), dimensions, wanted);
     float *vectors = kin_malloc((size_t)BLOCK_ROWS * dimensions * sizeof *vectors);
+    float *block = kin_malloc((size_t)BLOCK_ROWS * bits * sizeof *block);
     kin_status status = KIN_OK;
     for (uint64_t first = 0; status == KIN_OK && first < part->count; first += BLOCK_ROWS) {
         uint64_t left = part->count - first;
         uint32_t count = left < BLOCK_ROWS ? (uint32_t)left : BLOCK_ROWS;
-        kin_code codes[BLOCK_ROWS];
+        float *to = values == NULL ? block : values + first * bits;
         status = kin_dataset_gather(part->dataset, part->rows + first, count, vectors, error);
-        if (status == KIN_OK) kin_encoder_hash(encoder, vectors, count, codes);
-        for (uint32_t i = 0; status == KIN_OK && i < count; i++)
-            memcpy(words + (first + i) * width, codes[i].word, width * sizeof *words);
+        if (status == KIN_OK)
+            hash_block(hasher, thresholds, vectors, count, width, to, words + first * width);
     }
+    free(block);
     free(vectors);
     return status;
 }
 
-kin_status kin_coded_by_encoder(kin_coded *coded, const kin_split *split,
-                                const kin_encoder *encoder, kin_error *error)
+kin_status kin_coded_by_encoder(kin_coded *coded, const kin_split *split, const kin_hasher *hasher,
+                                const float *thresholds, kin_error *error)
 {
-    unsigned bits = kin_encoder_bits(encoder);
+    unsigned bits = kin_hasher_bits(hasher);
+    uint64_t rows = split->database.count, asked = split->queries.count;
     *coded = (kin_coded){.bits = bits, .width = (bits + 63) / 64};
-    coded->database = kin_malloc(split->database.count * coded->width * sizeof(uint64_t));
-    coded->queries = kin_malloc(split->queries.count * coded->width * sizeof(uint64_t));
-    kin_status status = hash_part(&split->database, encoder, coded->width, coded->database, error);
+    coded->database = kin_malloc(rows * coded->width * sizeof(uint64_t));
+    coded->queries = kin_malloc(asked * coded->width * sizeof(uint64_t));
+    if ((rows + asked) * bits * sizeof(float) <= VALUES_BYTES_MAX) {
+        coded->database_values = kin_malloc(rows * bits * sizeof(float));
+        coded->query_values = kin_malloc(asked * bits * sizeof(float));
+    }
+    kin_status status = hash_part(&split->database, hasher, thresholds, coded->width,
+                                  coded->database, coded->database_values, error);
     if (status == KIN_OK)
-        status = hash_part(&split->queries, encoder, coded->width, coded->queries, error);
+        status = hash_part(&split->queries, hasher, thresholds, coded->width, coded->queries,
+                           coded->query_values, error);
     if (status != KIN_OK) kin_coded_fini(coded);
     return status;
 }

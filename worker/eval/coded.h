@@ -2,7 +2,7 @@
 #ifndef WORKER_EVAL_CODED_H
 #define WORKER_EVAL_CODED_H
 
-#include "worker/encode/encoder.h"
+#include "worker/encode/hasher.h"
 #include "worker/eval/split.h"
 
 /* Zeroed is none. */
@@ -11,6 +11,9 @@ typedef struct kin_coded {
     uint64_t *queries;  /* [rows][width] */
     size_t width;       /* words of a code */
     unsigned bits;      /* that say something; zeros are behind them */
+    /* The code layer that the bits are the signs of, [rows][bits]; NULL: not known, or more than
+     * fits. */
+    float *database_values, *query_values;
 } kin_coded;
 
 void kin_coded_fini(kin_coded *coded);
@@ -21,9 +24,11 @@ KIN_MUST_USE kin_status kin_coded_stored(kin_coded *coded, const kin_split *spli
                                          const kin_dataset *codes, const kin_dataset *query_codes,
                                          kin_error *error);
 
-/* Those of the vectors. KIN_MISMATCH for vectors of another length than the encoder takes,
+/* Those of the vectors. thresholds [bits]: what a value must exceed for its bit to be 1; values are
+ * given with these subtracted. KIN_MISMATCH for vectors of another length than the encoder takes,
  * KIN_BAD_INPUT for numbers that are not finite. */
 KIN_MUST_USE kin_status kin_coded_by_encoder(kin_coded *coded, const kin_split *split,
-                                             const kin_encoder *encoder, kin_error *error);
+                                             const kin_hasher *hasher, const float *thresholds,
+                                             kin_error *error);
 
 #endif

@@ -150,6 +150,35 @@ static void measure_codes(eval_job *job, const kin_coded *coded, kin_eval_row *r
                          &row->measured);
 }
 
+/* The real-valued layer behind the codes: what their signs lose. Only of classes. */
+static kin_status measure_values(eval_job *job, const kin_coded *coded, kin_eval_row *row,
+                                 kin_error *error)
+{
+    if (coded->database_values == NULL || job->report.classes == 0) return KIN_OK;
+    kin_vectors database = {&job->split.database, coded->database_values, coded->bits};
+    kin_vectors queries = {&job->split.queries, coded->query_values, coded->bits};
+    kin_measured measured;
+    kin_progress_begin(job->progress, "comparing code layers", 0, 0);
+    kin_status status =
+        kin_evaluation_cosine(job->evaluation, &database, &queries, false, &measured, error);
+    row->measured.values_mean_precision = measured.metrics.mean_precision;
+    row->measured.values_precision_first = measured.metrics.precision_first;
+    return status;
+}
+
+/* The codes that a hasher gives, and the layer behind them. */
+static kin_status measure_trial(eval_job *job, const kin_trial *trial, kin_eval_row *row,
+                                kin_error *error)
+{
+    kin_coded coded;
+    kin_status status = kin_coded_by_encoder(
+        &coded, &job->split, kin_encoder_hasher(trial->encoder), trial->thresholds, error);
+    if (status == KIN_OK) measure_codes(job, &coded, row);
+    if (status == KIN_OK) status = measure_values(job, &coded, row, error);
+    kin_coded_fini(&coded);
+    return status;
+}
+
 static kin_status measure_stored(eval_job *job, kin_error *error)
 {
     kin_coded coded;
@@ -163,11 +192,9 @@ static kin_status measure_stored(eval_job *job, kin_error *error)
 static kin_status measure_hasher(eval_job *job, kin_error *error)
 {
     kin_trial trial;
-    kin_coded coded = {0};
     kin_status status = kin_trial_open(&trial, job->options->hasher, error);
-    if (status == KIN_OK) status = kin_coded_by_encoder(&coded, &job->split, trial.encoder, error);
-    if (status == KIN_OK) measure_codes(job, &coded, kin_eval_report_add(&job->report, "hasher"));
-    kin_coded_fini(&coded);
+    if (status == KIN_OK)
+        status = measure_trial(job, &trial, kin_eval_report_add(&job->report, "hasher"), error);
     kin_trial_fini(&trial);
     return status;
 }
@@ -182,24 +209,21 @@ static kin_status measure_method(eval_job *job, const char *method, unsigned bit
                                        .tick = tick,
                                        .user = job};
     kin_trial trial;
-    kin_coded coded = {0};
     int64_t start = kin_clock_ns();
     char *what =
         kin_sprintf("training %s, %u bits, seed %llu", method, bits, (unsigned long long)seed);
     kin_progress_begin(job->progress, what, 0, 0);
     kin_status status = kin_trial_train(&trial, &job->split, &options, error);
     double seconds = (double)(kin_clock_ns() - start) * 1e-9;
-    if (status == KIN_OK) status = kin_coded_by_encoder(&coded, &job->split, trial.encoder, error);
     if (status == KIN_OK) {
         kin_eval_row *row = kin_eval_report_add(&job->report, method);
         row->trained = true;
         row->seed = seed;
-        measure_codes(job, &coded, row);
         kin_progress_clear(job->progress);
         kin_log(KIN_LOG_INFO, "%s: %.1f s", what, seconds);
+        status = measure_trial(job, &trial, row, error);
     }
     free(what);
-    kin_coded_fini(&coded);
     kin_trial_fini(&trial);
     return status;
 }

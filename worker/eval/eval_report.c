@@ -21,6 +21,21 @@ typedef struct figure {
     bool of_classes, of_near;
 } figure;
 
+static double value_of(const kin_eval_row *row, const figure *wanted)
+{
+    double value;
+    memcpy(&value, (const char *)&row->measured + wanted->offset, sizeof value);
+    return value;
+}
+
+/* Whether a row has that figure. */
+static bool anywhere(const kin_eval_report *report, const figure *wanted)
+{
+    for (uint32_t i = 0; i < report->count; i++)
+        if (!isnan(value_of(&report->measured[i], wanted))) return true;
+    return false;
+}
+
 /* In the order of the table. */
 static uint32_t list_figures(const kin_eval_report *report, figure figures[COLUMNS_MAX])
 {
@@ -33,30 +48,27 @@ static uint32_t list_figures(const kin_eval_report *report, figure figures[COLUM
         {"precision_radius_2", "P r<=2", offsetof(kin_measured, metrics.precision_radius), true,
          false},
         {"empty_radius_2", "none r<=2", offsetof(kin_measured, metrics.empty_radius), true, false},
+        {"values_map", "mAP, real", offsetof(kin_measured, values_mean_precision), true, false},
+        {"values_precision_first", "P@, real", offsetof(kin_measured, values_precision_first), true,
+         false},
         {"neighbour_recall", "", offsetof(kin_measured, near_found), false, true},
     };
     uint32_t count = 0;
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         if (all[i].of_classes && report->classes == 0) continue;
         if (all[i].of_near && report->near == 0) continue;
+        if (!anywhere(report, &all[i])) continue;
         figure *taken = &figures[count++];
         *taken = all[i];
-        size_t length = strlen(taken->head);
-        if (length > 0 && taken->head[length - 1] == '@')
-            snprintf(taken->head, sizeof taken->head, "%s%llu", all[i].head,
-                     (unsigned long long)report->first);
+        const char *at = strchr(all[i].head, '@');
+        if (at != NULL)
+            snprintf(taken->head, sizeof taken->head, "%.*s%llu%s", (int)(at + 1 - all[i].head),
+                     all[i].head, (unsigned long long)report->first, at + 1);
         if (all[i].of_near)
             snprintf(taken->head, sizeof taken->head, "%llu-NN@%llu",
                      (unsigned long long)report->near, (unsigned long long)report->near_first);
     }
     return count;
-}
-
-static double value_of(const kin_eval_row *row, const figure *wanted)
-{
-    double value;
-    memcpy(&value, (const char *)&row->measured + wanted->offset, sizeof value);
-    return value;
 }
 
 void kin_eval_report_fini(kin_eval_report *report)

@@ -86,7 +86,9 @@ static void add_query(kin_evaluation *evaluation, uint64_t q, kin_measured *meas
 
 static void begin(kin_measured *measured)
 {
-    *measured = (kin_measured){.seconds = -(double)kin_clock_ns() * 1e-9};
+    *measured = (kin_measured){.values_mean_precision = NAN,
+                               .values_precision_first = NAN,
+                               .seconds = -(double)kin_clock_ns() * 1e-9};
 }
 
 static void finish(const kin_evaluation *evaluation, kin_measured *measured)

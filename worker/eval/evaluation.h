@@ -16,8 +16,11 @@ typedef struct kin_evaluation_options {
 /* What was measured of one way to rank. */
 typedef struct kin_measured {
     kin_metrics metrics; /* zeroed where there are no classes */
-    double near_found;   /* share of the nearest by cosine; NaN where they are not known */
-    double seconds;      /* of all queries */
+    /* Of the real-valued layer that the codes are the signs of, compared by cosine: mAP and
+     * precision@k. NaN where it is not there. */
+    double values_mean_precision, values_precision_first;
+    double near_found; /* share of the nearest by cosine; NaN where they are not known */
+    double seconds;    /* of all queries */
 } kin_measured;
 
 /* Vectors of a part's rows: those of its data set, or in memory. */

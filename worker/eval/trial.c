@@ -95,6 +95,8 @@ void kin_trial_fini(kin_trial *trial)
 {
     kin_encoder_close(&trial->encoder);
     kin_features_close(&trial->features);
+    free(trial->thresholds);
+    trial->thresholds = NULL;
 }
 
 static kin_status open_encoder(kin_trial *trial, const kin_buffer *file, const char *name,
@@ -108,6 +110,10 @@ static kin_status open_encoder(kin_trial *trial, const kin_buffer *file, const c
     if (status == KIN_OK)
         status = kin_encoder_open(&trial->encoder, file->data, file->bytes, name, trial->features,
                                   error);
+    if (status == KIN_OK) {
+        trial->thresholds = kin_malloc(parsed.card.bits * sizeof *trial->thresholds);
+        kin_encoder_file_floats(parsed.thresholds, parsed.card.bits, trial->thresholds);
+    }
     if (status != KIN_OK) kin_trial_fini(trial);
     return status;
 }

@@ -18,6 +18,7 @@ typedef struct kin_trial_options {
 typedef struct kin_trial {
     kin_encoder *encoder;
     kin_features *features; /* a name and a length, for the encoder */
+    float *thresholds;      /* [bits] of the code layer */
 } kin_trial;
 
 void kin_trial_fini(kin_trial *trial);
