@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/base/check.h"
+#include "worker/encode/onnx_embed.h"
 #include "worker/encode/onnx_file.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -59,6 +60,19 @@ static void check_graph(const kin_graph *graph)
     KIN_CHECK(graph->output_count > 0);
 }
 
+/* Nothing can be taken in where nothing is: what comes out is the model as it was, or an error. */
+static void embed(const uint8_t *data, size_t size)
+{
+    kin_buffer model = {0};
+    kin_error error = {0};
+    kin_buffer_append(&model, data, size);
+    if (kin_onnx_embed(&model, "/no/such/folder", "input", &error) == KIN_OK)
+        KIN_CHECK(model.bytes == size && (size == 0 || memcmp(model.data, data, size) == 0));
+    else
+        KIN_CHECK(error.text[0] != 0);
+    kin_buffer_fini(&model);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     kin_graph *graph;
@@ -75,5 +89,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     else
         KIN_CHECK(tensor.data == NULL && error.text[0] != 0);
     free(tensor.data);
+    embed(data, size);
     return 0;
 }

@@ -18,6 +18,9 @@
  * KIN_LIMIT, KIN_IO with a sentence that names the file and what is wrong. */
 KIN_MUST_USE kin_status kin_onnx_open(kin_graph **graph, const char *path, kin_error *error);
 
+/* The folder that a model's external data may lie in; the caller frees. */
+char *kin_onnx_folder(const char *path);
+
 /* The same from memory; folder: where external data may lie, NULL: nowhere. name is for sentences.
  */
 KIN_MUST_USE kin_status kin_onnx_parse(kin_graph **graph, const void *data, size_t bytes,

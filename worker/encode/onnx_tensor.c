@@ -174,12 +174,17 @@ static bool has_inline_data(KinOnnx__Tensor *message)
     return false;
 }
 
+bool kin_onnx_tensor_is_external(const KinOnnx__Tensor *message)
+{
+    return message->data_location == LOCATION_EXTERNAL;
+}
+
 kin_status kin_onnx_tensor_take(kin_tensor *tensor, KinOnnx__Tensor *message,
                                 kin_onnx_source *source, kin_error *error)
 {
     kin_status status = read_head(tensor, message, error);
     if (status != KIN_OK) return status;
-    if (message->data_location == LOCATION_EXTERNAL) {
+    if (kin_onnx_tensor_is_external(message)) {
         if (has_inline_data(message))
             return kin_fail(error, KIN_CORRUPT, "has data both here and in another file");
         status =

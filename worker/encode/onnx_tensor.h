@@ -23,6 +23,9 @@ bool kin_onnx_is(const ProtobufCBinaryData *text, const char *word);
 #define KIN_ONNX_LABEL_BYTES 100
 const char *kin_onnx_label(const ProtobufCBinaryData *text, char *label);
 
+/* Whether a tensor's data are in another file. */
+bool kin_onnx_tensor_is_external(const KinOnnx__Tensor *message);
+
 /* Makes a tensor of a message; its data, never NULL, is the caller's to free. Data that lie in the
  * message as they lie in a tensor are taken out of it, not copied. The sentence of an error does
  * not name the tensor. */
