@@ -10,7 +10,7 @@
 #include "common/base/buffer.h"
 #include "common/base/status.h"
 
-#define KIN_NETWORK_FILE_VERSION 1
+#define KIN_NETWORK_FILE_VERSION 2
 /* Models of one file: each costs a section letter and its share of the time of every picture. */
 #define KIN_NETWORK_MODELS_MAX 8
 #define KIN_NETWORK_TAPS_MAX 8
@@ -25,6 +25,13 @@ typedef enum kin_network_resize {
     KIN_NETWORK_RESIZES
 } kin_network_resize;
 
+/* How pixels between pixels are made; both antialiased. */
+typedef enum kin_network_interpolation {
+    KIN_NETWORK_BILINEAR,
+    KIN_NETWORK_BICUBIC,
+    KIN_NETWORK_INTERPOLATIONS
+} kin_network_interpolation;
+
 /* How a map of features becomes a vector. */
 typedef enum kin_network_pooling {
     KIN_NETWORK_POOL_AVERAGE,
@@ -38,10 +45,12 @@ typedef struct kin_network_spec {
     char name[KIN_NETWORK_NAME_BYTES]; /* for people: "mobilenet"; printable ASCII */
     uint32_t width, height, shorter_side;
     kin_network_resize resize;
+    kin_network_interpolation interpolation;
     bool bgr;
     float scale, mean[3], deviation[3]; /* in the order of the network's channels */
     kin_network_pooling pooling;
     float power;    /* of GEM */
+    bool centre;    /* the mean of a collection is taken off each tap's vector, before: */
     bool normalise; /* each tap's vector to length 1 */
     uint32_t tap_count;
     char taps[KIN_NETWORK_TAPS_MAX][KIN_NETWORK_TAP_BYTES]; /* names of tensors */
@@ -51,6 +60,10 @@ typedef struct kin_network_model {
     kin_network_spec spec;
     const void *onnx; /* [bytes], borrowed */
     uint64_t bytes;
+    /* Of a model with `centre`: [mean_count] floats of four little-endian bytes, borrowed, one for
+     * each number that its taps give. None: they have not been learned yet. */
+    const void *means;
+    uint64_t mean_count;
 } kin_network_model;
 
 typedef struct kin_network_file {
@@ -65,7 +78,11 @@ KIN_MUST_USE kin_status kin_network_spec_check(const kin_network_spec *spec, kin
 KIN_MUST_USE kin_status kin_network_file_parse(kin_network_file *file, const void *data,
                                                size_t bytes, const char *name, kin_error *error);
 
-/* Appends a network file; specs must be valid. The same arguments give the same bytes. */
+/* One of a model's means; they are finite. */
+float kin_network_mean(const kin_network_model *model, uint64_t i);
+
+/* Appends a network file; specs must be valid. The same arguments give the same bytes: of version
+ * 1, where nothing asks for version 2. */
 void kin_network_file_build(kin_buffer *out, const kin_network_file *file);
 
 /* "network/0123456789abcdef/fma": the features' name of a network file (data: its start) with that

@@ -35,6 +35,16 @@ def tensor(name, array):
                    (9, np.ascontiguousarray(array).tobytes()))
 
 
+def external_tensor(name, array, place, data):
+    """The same with its data at the end of `data`, the bytes to come of the file `place`:
+    external_data 13, data_location 14."""
+    raw = np.ascontiguousarray(array).tobytes()
+    where = {"location": place, "offset": str(len(data)), "length": str(len(raw))}
+    data += raw
+    return message(*[(1, size) for size in array.shape], (2, TYPES[array.dtype.name]), (8, name),
+                   *[(13, message((1, key), (2, text))) for key, text in where.items()], (14, 1))
+
+
 def value(name, shape, kind="float32"):
     """ValueInfoProto; a dimension that is a word stays open."""
     dims = [(1, field(2 if isinstance(size, str) else 1, size)) for size in shape]
@@ -60,13 +70,18 @@ def node(op, inputs, outputs, **attributes):
                    *[(5, _attribute(name, given)) for name, given in attributes.items()])
 
 
-def model(inputs, nodes, constants, outputs, opset=13):
+def model(inputs, nodes, constants, outputs, opset=13, external=None):
     """The bytes of a ModelProto. inputs: {name: shape, or (shape, type)}; constants: {name: array};
-    outputs: names."""
+    outputs: names; external: (name, bytearray) of a file that floats go to."""
+    def constant(name, array):
+        if external is None or array.dtype != np.float32:
+            return tensor(name, array)
+        return external_tensor(name, array, *external)
+
     given = [value(name, *shape) if shape and isinstance(shape[0], (list, tuple))
              else value(name, shape) for name, shape in inputs.items()]
     graph = message(*[(1, one) for one in nodes],
-                    *[(5, tensor(name, array)) for name, array in constants.items()],
+                    *[(5, constant(name, array)) for name, array in constants.items()],
                     *[(11, one) for one in given], *[(12, value(name, [])) for name in outputs])
     return message((1, 8), (7, graph), (8, message((1, ""), (2, opset))))
 
@@ -77,10 +92,10 @@ def random(shape, seed, scale=1.0):
     return numbers.astype(np.float32)
 
 
-def pictures_network(side=16, seed=1, batch="n", channels=(6, 8)):
+def pictures_network(side=16, seed=1, batch="n", channels=(6, 8), external=None):
     """A network of pictures with tensors of every rank that can be tapped: "relu" [n][6][s][s],
     "conv" [n][8][s/2][s/2], "pooled" [n][8][1][1], "tokens" [n][s*s/4][8], "flat" [n][8], "out"
-    [n][5]; with other channels than 6 and 8 accordingly."""
+    [n][5]; with other channels than 6 and 8 accordingly. external: as of model."""
     half, (first, second) = side // 2, channels
     return model(
         {"pixels": [batch, 3, side, side]},
@@ -92,4 +107,4 @@ def pictures_network(side=16, seed=1, batch="n", channels=(6, 8)):
         {"w1": random([first, 3, 3, 3], seed, 0.5), "b1": random([first], seed + 1),
          "w2": random([second, first, 3, 3], seed + 2, 0.5), "w3": random([5, second], seed + 3),
          "b3": random([5], seed + 4), "shape": np.array([-1, second, half * half])},
-        ["out"])
+        ["out"], external=external)

@@ -1,4 +1,4 @@
-/* Network files: a round trip, the golden file, and one refusal for each rule of proto/NETWORK.md.
+/* Network files: a round trip, the golden files, and one refusal for each rule of proto/NETWORK.md.
  * Files to be refused are built with the container's own writer, so that checksums hold. */
 #include "tests/support/test.h"
 
@@ -12,6 +12,7 @@
 #include "tests/support/golden.h"
 
 #define ROW_BYTES 2176
+#define ROW_BYTES_2 2192
 
 /* Offsets of proto/NETWORK.md. */
 enum {
@@ -28,7 +29,10 @@ enum {
     POWER = 116,
     NORMALISE = 120,
     TAP_COUNT = 124,
-    TAPS = 128
+    TAPS = 128,
+    INTERPOLATION = 2176,
+    CENTRE = 2180,
+    ZERO = 2184
 };
 
 static const char first_model[] = "not a model, but bytes", second_model[] = "\0and others";
@@ -67,6 +71,19 @@ static kin_network_file example(void)
     };
 }
 
+static const float means[3] = {1, -0.5f, 1e-30f};
+
+/* With what version 2 says. */
+static kin_network_file second_example(void)
+{
+    kin_network_file file = example();
+    file.models[0].spec.interpolation = KIN_NETWORK_BICUBIC;
+    file.models[1].spec.centre = true;
+    file.models[1].means = means;
+    file.models[1].mean_count = 3;
+    return file;
+}
+
 static void assert_equal_specs(const kin_network_spec *a, const kin_network_spec *b)
 {
     assert_memory_equal(a->name, b->name, sizeof a->name);
@@ -74,6 +91,8 @@ static void assert_equal_specs(const kin_network_spec *a, const kin_network_spec
     assert_int_equal(a->height, b->height);
     assert_int_equal(a->shorter_side, b->shorter_side);
     assert_int_equal(a->resize, b->resize);
+    assert_int_equal(a->interpolation, b->interpolation);
+    assert_int_equal(a->centre, b->centre);
     assert_int_equal(a->bgr, b->bgr);
     assert_true(a->scale == b->scale && a->power == b->power);
     assert_memory_equal(a->mean, b->mean, sizeof a->mean);
@@ -109,6 +128,44 @@ static void round_trip(void **state)
     kin_buffer_fini(&bytes);
 }
 
+static void second_version(void **state)
+{
+    (void)state;
+    kin_network_file file = second_example(), parsed;
+    kin_buffer bytes = {0};
+    kin_error error = {0};
+    kin_network_file_build(&bytes, &file);
+    assert_int_equal(kin_network_file_parse(&parsed, bytes.data, bytes.bytes, "f", &error), KIN_OK);
+    for (int m = 0; m < 2; m++)
+        assert_equal_specs(&parsed.models[m].spec, &file.models[m].spec);
+    assert_int_equal(parsed.models[0].mean_count, 0);
+    assert_int_equal(parsed.models[1].mean_count, 3);
+    for (uint64_t i = 0; i < 3; i++)
+        assert_true(kin_network_mean(&parsed.models[1], i) == means[i]);
+    kin_buffer_fini(&bytes);
+    file.models[1].mean_count = 0; /* not learned yet */
+    kin_network_file_build(&bytes, &file);
+    assert_int_equal(kin_network_file_parse(&parsed, bytes.data, bytes.bytes, "f", &error), KIN_OK);
+    assert_true(parsed.models[1].spec.centre && parsed.models[1].mean_count == 0);
+    kin_buffer_fini(&bytes);
+}
+
+/* All that a file may hold at once. */
+static void eight_centred(void **state)
+{
+    (void)state;
+    kin_network_file file = second_example(), parsed;
+    kin_buffer bytes = {0};
+    kin_error error = {0};
+    file.model_count = KIN_NETWORK_MODELS_MAX;
+    for (int m = 0; m < KIN_NETWORK_MODELS_MAX; m++)
+        file.models[m] = file.models[1];
+    kin_network_file_build(&bytes, &file);
+    assert_int_equal(kin_network_file_parse(&parsed, bytes.data, bytes.bytes, "f", &error), KIN_OK);
+    assert_true(kin_network_mean(&parsed.models[7], 1) == -0.5f);
+    kin_buffer_fini(&bytes);
+}
+
 static void golden(void **state)
 {
     (void)state;
@@ -116,6 +173,10 @@ static void golden(void **state)
     kin_buffer bytes = {0};
     kin_network_file_build(&bytes, &file);
     golden_check("network-1.kin", bytes.data, bytes.bytes);
+    kin_buffer_fini(&bytes);
+    file = second_example();
+    kin_network_file_build(&bytes, &file);
+    golden_check("network-2.kin", bytes.data, bytes.bytes);
     kin_buffer_fini(&bytes);
 }
 
@@ -197,8 +258,9 @@ static void refuses_sections(void **state)
     assert_refused(&parts, "the number of its models contradicts itself");
     parts.section[0].bytes = 3 * ROW_BYTES; /* the third one's row is zeros */
     assert_refused(&parts, "a spec is impossible: the name");
+    parts.section[0].bytes = 2 * ROW_BYTES;
     parts.count = 2;
-    assert_refused(&parts, "contradicts itself");
+    assert_refused(&parts, "has no section 'model-b'");
     parts.count = 1;
     parts.section[0].bytes = 0;
     assert_refused(&parts, "contradicts itself");
@@ -289,6 +351,54 @@ static void refuses_names(void **state)
     assert_refused(&parts, "the name of tap 1");
 }
 
+/* A file of version 2 with one number changed, or a section left out or cut. */
+static void assert_second_refused(size_t offset, uint32_t value, uint32_t sections,
+                                  size_t mean_bytes, const char *text)
+{
+    static const uint32_t numbers[4] = {0x3f800000, 0x7f800000, 0, 0};
+    kin_network_file file = second_example(), parsed;
+    kin_buffer bytes = {0};
+    kin_container container;
+    kin_error error = {0};
+    uint64_t size;
+    uint8_t rows[2 * ROW_BYTES_2];
+    kin_network_file_build(&bytes, &file);
+    assert_int_equal(
+        kin_container_parse(&container, bytes.data, bytes.bytes, KIN_FILE_NETWORK, 2, "f", &error),
+        KIN_OK);
+    const uint8_t *own = kin_container_section(&container, "specs", &size);
+    assert_int_equal(size, sizeof rows);
+    memcpy(rows, own, sizeof rows);
+    if (text != NULL) kin_store_le32(rows + offset, value);
+    kin_section_source section[] = {{"specs", rows, sizeof rows},
+                                    {"model-a", first_model, sizeof first_model},
+                                    {"model-b", second_model, sizeof second_model},
+                                    {"means-b", numbers, mean_bytes},
+                                    {"means-a", numbers, 4}};
+    kin_buffer_clear(&bytes);
+    kin_container_build(&bytes, KIN_FILE_NETWORK, 2, section, sections);
+    kin_status status = kin_network_file_parse(&parsed, bytes.data, bytes.bytes, "f.kin", &error);
+    assert_int_equal(status, text == NULL ? KIN_OK : KIN_CORRUPT);
+    if (text != NULL && strstr(error.text, text) == NULL)
+        fail_msg("'%s' does not say '%s'", error.text, text);
+    kin_buffer_fini(&bytes);
+}
+
+static void refuses_second_version(void **state)
+{
+    (void)state;
+    assert_second_refused(0, 0, 4, 4, NULL); /* as it is, it is good */
+    assert_second_refused(INTERPOLATION, 2, 4, 4, "is unknown");
+    assert_second_refused(CENTRE, 2, 4, 4, "holds what it must not");
+    assert_second_refused(ZERO, 1, 4, 4, "holds what it must not");
+    assert_second_refused(ZERO + 4, 0x80000000, 4, 4, "holds what it must not");
+    assert_second_refused(INTERPOLATION, 0, 3, 4, "has no section 'means-b'");
+    assert_second_refused(INTERPOLATION, 0, 5, 4, "contradicts itself");
+    assert_second_refused(CENTRE, 1, 4, 4, "has no section 'means-a'");
+    assert_second_refused(INTERPOLATION, 0, 4, 5, "the means of model 2 are impossible");
+    assert_second_refused(INTERPOLATION, 0, 4, 8, "the means of model 2 are impossible");
+}
+
 /* Every byte flipped, every shorter length: refused, whatever was hit. */
 static void refuses_damage(void **state)
 {
@@ -322,7 +432,7 @@ static void refuses_others(void **state)
     assert_int_not_equal(kin_network_file_parse(&parsed, file.data, file.bytes, "f", &error),
                          KIN_OK);
     kin_buffer_fini(&file);
-    kin_container_build(&file, KIN_FILE_NETWORK, 2, parts.section, parts.count);
+    kin_container_build(&file, KIN_FILE_NETWORK, 3, parts.section, parts.count);
     assert_int_equal(kin_network_file_parse(&parsed, file.data, file.bytes, "f", &error),
                      KIN_MISMATCH);
     kin_buffer_fini(&file);
@@ -331,10 +441,12 @@ static void refuses_others(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(round_trip),        cmocka_unit_test(golden),
-        cmocka_unit_test(names_of_features), cmocka_unit_test(refuses_sections),
-        cmocka_unit_test(refuses_rows),      cmocka_unit_test(refuses_names),
-        cmocka_unit_test(refuses_damage),    cmocka_unit_test(refuses_others),
+        cmocka_unit_test(round_trip),       cmocka_unit_test(second_version),
+        cmocka_unit_test(eight_centred),    cmocka_unit_test(refuses_second_version),
+        cmocka_unit_test(golden),           cmocka_unit_test(names_of_features),
+        cmocka_unit_test(refuses_sections), cmocka_unit_test(refuses_rows),
+        cmocka_unit_test(refuses_names),    cmocka_unit_test(refuses_damage),
+        cmocka_unit_test(refuses_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

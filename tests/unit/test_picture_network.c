@@ -2,6 +2,7 @@
  * picture alone, with large fully connected layers, which see many pictures at once, too. */
 #include "tests/support/test.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -108,7 +109,10 @@ static kin_picture_network *open_model(const kin_buffer *model, const char *tap)
     kin_picture_network *network = NULL;
     kin_error error = {0};
     kin_network_spec spec = spec_of(tap);
-    if (kin_picture_network_open(&network, &spec, model->data, model->bytes, &error) != KIN_OK)
+    if (kin_picture_network_open(
+            &network,
+            &(kin_network_model){.spec = spec, .onnx = model->data, .bytes = model->bytes},
+            &error) != KIN_OK)
         fail_msg("%s", error.text);
     return network;
 }
@@ -123,6 +127,14 @@ static void make_rasters(kin_image *rasters, uint64_t seed)
         for (int b = 0; b < PIXELS; b++)
             rasters[i].pixels[b] = (uint8_t)kin_random_u64(&random);
     }
+}
+
+static void make_noise(kin_image *raster)
+{
+    kin_random random = {.state = 5};
+    kin_image_init(raster, SIDE, SIDE);
+    for (int b = 0; b < PIXELS; b++)
+        raster->pixels[b] = (uint8_t)kin_random_u64(&random);
 }
 
 /* Pictures in groups of `each`. */
@@ -216,7 +228,10 @@ static void assert_refused(kin_buffer *model, const char *tap, const char *words
     kin_error error = {0};
     kin_network_spec spec = spec_of(tap);
     assert_int_not_equal(
-        kin_picture_network_open(&network, &spec, model->data, model->bytes, &error), KIN_OK);
+        kin_picture_network_open(
+            &network,
+            &(kin_network_model){.spec = spec, .onnx = model->data, .bytes = model->bytes}, &error),
+        KIN_OK);
     assert_null(network);
     if (strstr(error.text, words) == NULL || strstr(error.text, "model") == NULL)
         fail_msg("'%s' does not say '%s'", error.text, words);
@@ -269,7 +284,7 @@ static void types_and_shapes(void **state)
         for (size_t s = 0; s < 3; s++) {
             kin_buffer model = model_of_input(good_types[i], good_shapes[s]);
             kin_picture_network *network = open_model(&model, "out");
-            assert_int_equal(kin_picture_network_dimensions(network), s == 1 ? 8 : 3);
+            assert_int_equal(kin_picture_network_dimensions(network), 3);
             kin_picture_network_close(&network);
             kin_buffer_fini(&model);
         }
@@ -308,13 +323,172 @@ static void taps(void **state)
     kin_buffer_fini(&model);
 }
 
+/* --- Pooling and centring ---------------------------------------------------------------------
+ */
+
+static kin_buffer ints_attribute(const char *name, const char *values)
+{
+    kin_buffer attribute = {0}, attributes = {0};
+    onnx_put_text(&attribute, ONNX_ATTRIBUTE_NAME, name);
+    for (const char *at = values; *at != 0; at++)
+        onnx_put_int(&attribute, ONNX_ATTRIBUTE_INTS, *at - '0');
+    onnx_put_int(&attribute, ONNX_ATTRIBUTE_TYPE, 7);
+    onnx_put_part(&attributes, ONNX_NODE_ATTRIBUTE, &attribute);
+    return attributes;
+}
+
+/* Maps that lie in every way: "map" [1][5][8][8], turned around by "last" and back by "second";
+ * "columns" of a product, "tokens" [1][64][5] and their like. Channels are 5 everywhere. */
+static kin_buffer model_of_maps(const char *input)
+{
+    kin_buffer graph = {0}, model = {0}, perm;
+    bool channels_last = strcmp(input, "n 8 8 3") == 0;
+    onnx_put_value(&graph, ONNX_GRAPH_INPUT, "x", input);
+    FLOATS("kernel", 5, 3, 1, 1);
+    FLOATS("square", 5, 5);
+    if (channels_last) {
+        perm = ints_attribute("perm", "0312");
+        onnx_put_node(&graph, "Transpose", "x", "turned", &perm);
+    }
+    onnx_put_node(&graph, "Conv", channels_last ? "turned kernel" : "x kernel", "map", NULL);
+    perm = ints_attribute("perm", "0231");
+    onnx_put_node(&graph, "Transpose", "map", "last", &perm);
+    onnx_put_node(&graph, "Relu", "last", "like", NULL);
+    onnx_put_node(&graph, "MatMul", "like square", "columns", NULL);
+    onnx_put_node(&graph, "Add", "columns last", "sum", NULL);
+    perm = ints_attribute("perm", "0312");
+    onnx_put_node(&graph, "Transpose", "sum", "second", &perm);
+    onnx_put_node(&graph, "GlobalMaxPool", "second", "vector", NULL);
+    onnx_put_value(&graph, ONNX_GRAPH_OUTPUT, "vector", "1 5 1 1");
+    onnx_put_model(&model, &graph);
+    return model;
+}
+
+static void channels_are_found(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"map", "last",   "like",  "columns",
+                                        "sum", "second", "vector"};
+    static const char *const inputs[] = {"n 3 8 8", "n 8 8 3"};
+    float vectors[8][5];
+    kin_image raster;
+    make_noise(&raster);
+    for (size_t i = 0; i < 2; i++) {
+        kin_buffer model = model_of_maps(inputs[i]);
+        for (size_t t = 0; t < sizeof names / sizeof *names; t++) {
+            kin_picture_network *network = open_model(&model, names[t]);
+            assert_int_equal(kin_picture_network_dimensions(network), 5);
+            kin_picture_network_run(network, &raster, 1, vectors[t], 5);
+            kin_picture_network_close(&network);
+        }
+        for (int d = 0; d < 5; d++) { /* turning changes no mean of a channel */
+            assert_float_equal(vectors[0][d], vectors[1][d], 1e-5);
+            assert_float_equal(vectors[4][d], vectors[5][d], 1e-5);
+        }
+        kin_buffer_fini(&model);
+    }
+    kin_image_fini(&raster);
+}
+
+/* Two taps of means: off they go before lengths are brought to 1. */
+static void taps_are_centred(void **state)
+{
+    (void)state;
+    kin_buffer model = model_of_maps("n 3 8 8");
+    float raw[10], centred[10], means[10];
+    kin_image raster;
+    kin_error error = {0};
+    make_noise(&raster);
+    kin_network_model wanted = {.spec = spec_of("map"), .onnx = model.data, .bytes = model.bytes};
+    strcpy(wanted.spec.taps[1], "sum");
+    wanted.spec.tap_count = 2;
+    wanted.spec.centre = wanted.spec.normalise = true;
+    kin_picture_network *network, *clone;
+    assert_int_equal(kin_picture_network_open(&network, &wanted, &error), KIN_OK);
+    assert_true(kin_picture_network_wants_means(network));
+    kin_picture_network_run(network, &raster, 1, raw, 10);
+    kin_picture_network_close(&network);
+    for (int d = 0; d < 10; d++)
+        means[d] = 0.25f * (float)d - 1;
+    wanted.means = means;
+    wanted.mean_count = 10;
+    assert_int_equal(kin_picture_network_open(&network, &wanted, &error), KIN_OK);
+    assert_false(kin_picture_network_wants_means(network));
+    clone = kin_picture_network_clone(network);
+    kin_picture_network_close(&network);
+    kin_picture_network_run(clone, &raster, 1, centred, 10);
+    kin_picture_network_close(&clone);
+    for (int t = 0; t < 2; t++) {
+        double length = 0;
+        for (int d = 5 * t; d < 5 * t + 5; d++)
+            length += pow((double)(raw[d] - means[d]), 2);
+        for (int d = 5 * t; d < 5 * t + 5; d++)
+            assert_float_equal(centred[d], (double)(raw[d] - means[d]) / sqrt(length), 1e-6);
+    }
+    wanted.mean_count = 9;
+    assert_int_equal(kin_picture_network_open(&network, &wanted, &error), KIN_CORRUPT);
+    assert_non_null(strstr(error.text, "has 9 means, but its taps give 10 numbers"));
+    kin_image_fini(&raster);
+    kin_buffer_fini(&model);
+}
+
+/* Average, maximum and generalised mean of a map, against loops over the map itself. */
+static void ways_of_pooling(void **state)
+{
+    (void)state;
+    kin_buffer model = model_of_maps("n 3 8 8");
+    kin_image raster;
+    kin_error error = {0};
+    make_noise(&raster);
+    kin_batch_network *plain = NULL;
+    const char *tap = "map";
+    kin_network_input_shape shape = {.shape = kin_shape_of(4, 1, 3, SIDE, SIDE)};
+    kin_network_options options = {
+        .shapes = &shape, .shape_count = 1, .taps = &tap, .tap_count = 1, .reference = true};
+    assert_int_equal(kin_batch_network_open(&plain, model.data, model.bytes, "m", &options, &error),
+                     KIN_OK);
+    float *input = kin_batch_network_input(plain)->data;
+    for (int b = 0; b < PIXELS; b++)
+        input[b % 3 * SIDE * SIDE + b / 3] = (float)raster.pixels[b] * (1.0f / 255);
+    kin_batch_network_put(plain, 0);
+    kin_batch_network_finish(plain, 1);
+    const float *map = kin_batch_network_row(plain, 0, 0);
+    for (int way = 0; way < KIN_NETWORK_POOLINGS; way++) {
+        kin_network_model wanted = {
+            .spec = spec_of("map"), .onnx = model.data, .bytes = model.bytes};
+        kin_picture_network *network;
+        float vector[5];
+        wanted.spec.pooling = (kin_network_pooling)way;
+        wanted.spec.power = 3;
+        assert_int_equal(kin_picture_network_open(&network, &wanted, &error), KIN_OK);
+        kin_picture_network_run(network, &raster, 1, vector, 5);
+        for (int c = 0; c < 5; c++) {
+            double sum = 0, largest = -1e30, cubes = 0;
+            for (int i = 0; i < SIDE * SIDE; i++) {
+                double value = (double)map[c * SIDE * SIDE + i];
+                sum += value;
+                largest = fmax(largest, value);
+                cubes += pow(fmax(value, 1e-6), 3);
+            }
+            double expected = way == KIN_NETWORK_POOL_AVERAGE ? sum / (SIDE * SIDE)
+                              : way == KIN_NETWORK_POOL_MAX   ? largest
+                                                              : cbrt(cubes / (SIDE * SIDE));
+            assert_float_equal(vector[c], expected, 1e-5);
+        }
+        kin_picture_network_close(&network);
+    }
+    kin_batch_network_close(&plain);
+    kin_image_fini(&raster);
+    kin_buffer_fini(&model);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(neighbours_do_not_matter),
-        cmocka_unit_test(mixtures_are_kept_apart),
-        cmocka_unit_test(types_and_shapes),
-        cmocka_unit_test(taps),
+        cmocka_unit_test(neighbours_do_not_matter), cmocka_unit_test(mixtures_are_kept_apart),
+        cmocka_unit_test(types_and_shapes),         cmocka_unit_test(taps),
+        cmocka_unit_test(channels_are_found),       cmocka_unit_test(taps_are_centred),
+        cmocka_unit_test(ways_of_pooling),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -41,6 +41,8 @@ static void defaults(void **state)
     assert_int_equal(spec.pooling, KIN_NETWORK_POOL_AVERAGE);
     assert_true(spec.power == 3);
     assert_false(spec.normalise);
+    assert_false(spec.centre);
+    assert_int_equal(spec.interpolation, KIN_NETWORK_BILINEAR);
     assert_int_equal(spec.tap_count, 0);
     spec.tap_count = 1;
     strcpy(spec.taps[0], "x");
@@ -53,11 +55,13 @@ static void every_word(void **state)
     kin_network_spec spec =
         parse("{\"name\": \"a net\", \"source\": [\"anything\", {}], \"license\": null,\n"
               " \"input\": {\"width\": 96, \"height\": 64, \"resize\": \"crop\", \"shorter_side\": "
-              "100, \"interpolation\": \"bilinear\", \"channels\": \"bgr\", \"scale\": 2,\n"
+              "100, \"interpolation\": \"bicubic\", \"channels\": \"bgr\", \"scale\": 2,\n"
               " \"mean\": [1, 2.5, -3], \"std\": [0.5, 1e2, 7]},\n"
               " \"taps\": [\"one\", \"two \\u00e9\"], \"pooling\": \"gem\", \"power\": 4.5,\n"
-              " \"normalise\": true}");
+              " \"normalise\": true, \"centre\": true}");
     assert_string_equal(spec.name, "a net");
+    assert_int_equal(spec.interpolation, KIN_NETWORK_BICUBIC);
+    assert_true(spec.centre);
     assert_int_equal(spec.width, 96);
     assert_int_equal(spec.height, 64);
     assert_int_equal(spec.resize, KIN_NETWORK_RESIZE_CROP);
@@ -133,7 +137,8 @@ static void refusals(void **state)
         {"{\"input\": {\"shorter_side\": 4097}}", "\"shorter_side\" must be a whole number"},
         {"{\"input\": {\"resize\": \"squeeze\"}}", "\"resize\" must be \"stretch\", \"crop\""},
         {"{\"input\": {\"resize\": 3}}", "\"resize\" must be"},
-        {"{\"input\": {\"interpolation\": \"bicubic\"}}", "\"interpolation\" must be \"bilinear\""},
+        {"{\"input\": {\"interpolation\": \"nearest\"}}", "\"interpolation\" must be \"bilinear\""},
+        {"{\"centre\": \"yes\"}", "\"centre\" must be true or false"},
         {"{\"input\": {\"channels\": \"RGB\"}}", "\"channels\" must be \"rgb\" or \"bgr\""},
         {"{\"input\": {\"scale\": \"1\"}}", "\"scale\" must be a number"},
         {"{\"input\": {\"mean\": 0.5}}", "\"mean\" must be a list of 3 numbers"},
@@ -181,6 +186,99 @@ static void contradictions(void **state)
     }
 }
 
+/* --- Words of a command line ----------------------------------------------------------------- */
+
+static kin_status set_words(kin_network_spec *spec, const char *sidecar, const char *const *words,
+                            kin_error *error)
+{
+    kin_option_list settings = {0};
+    while (words[settings.count] != NULL) {
+        settings.items[settings.count] = words[settings.count];
+        settings.count++;
+    }
+    *spec = parse(sidecar);
+    return kin_sidecar_set(spec, &settings, error);
+}
+
+static kin_network_spec set(const char *sidecar, const char *const *words)
+{
+    kin_network_spec spec;
+    kin_error error = {0};
+    if (set_words(&spec, sidecar, words, &error) != KIN_OK) fail_msg("%s", error.text);
+    return spec;
+}
+
+#define SET(sidecar, ...) set(sidecar, (const char *const[]){__VA_ARGS__, NULL})
+
+static void words_of_a_command_line(void **state)
+{
+    (void)state;
+    kin_network_spec spec = SET("{}", "size=96x64", "interpolation=bicubic", "channels=bgr",
+                                "scale=1", "mean=1,2.5,-3", "std=0.5,1e2,7", "pooling=gem",
+                                "power=4.5", "centre=true", "normalise=true", "shorter_side=100");
+    assert_int_equal(spec.width, 96);
+    assert_int_equal(spec.height, 64);
+    assert_int_equal(spec.shorter_side, 100);
+    assert_int_equal(spec.interpolation, KIN_NETWORK_BICUBIC);
+    assert_true(spec.bgr && spec.scale == 1 && spec.power == 4.5f);
+    assert_true(spec.centre && spec.normalise && spec.pooling == KIN_NETWORK_POOL_GEM);
+    assert_equal_floats(spec.mean, 1, 2.5f, -3);
+    assert_equal_floats(spec.deviation, 0.5f, 100, 7);
+    /* what the sidecar says else, stays; the shorter side follows where it is not set */
+    spec = SET("{\"input\": {\"channels\": \"bgr\"}}", "size=336");
+    assert_true(spec.bgr && spec.width == 336 && spec.height == 336);
+    assert_int_equal(spec.shorter_side, 336);
+    spec = SET("{}", "interpolation=bicubic");
+    assert_int_equal(spec.shorter_side, 256);
+    spec = SET("{}", "resize=pad");
+    assert_int_equal(spec.resize, KIN_NETWORK_RESIZE_PAD);
+    assert_int_equal(spec.shorter_side, 0);
+    spec = SET("{\"input\": {\"resize\": \"stretch\"}}", "resize=crop", "height=300");
+    assert_int_equal(spec.shorter_side, 300);
+    spec = SET("{\"input\": {\"resize\": \"pad\"}}", "width=100", "width=90");
+    assert_int_equal(spec.width, 90);
+    assert_int_equal(spec.shorter_side, 0);
+}
+
+static void wrong_words(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {
+        {"size", "--set is 'size'; it takes WORD=VALUE"},
+        {"sizes=3", "there is no word 'sizes=3'; there are size, width"},
+        {"taps=conv", "there is no word"},
+        {"=3", "there is no word"},
+        {"size=", "\"size\" must be W or WxH"},
+        {"size=3x", "\"size\" must be W or WxH"},
+        {"size=3x4x5", "\"size\" must be W or WxH"},
+        {"size=0", "\"size\" must be W or WxH"},
+        {"size=1025", "\"size\" must be W or WxH"},
+        {"size=-5", "\"size\" must be W or WxH"},
+        {"size=12345", "\"size\" must be W or WxH"},
+        {"size=a", "\"size\" must be W or WxH"},
+        {"width=2.5", "\"width\" must be a whole number"},
+        {"width=many", "\"width\" must be a whole number"},
+        {"resize=squeeze", "\"resize\" must be"},
+        {"interpolation=nearest", "\"interpolation\" must be"},
+        {"mean=1,2", "\"mean\" must be a list of 3 numbers"},
+        {"mean=1,2,x", "\"mean\" must be a list of 3 numbers"},
+        {"mean=1", "\"mean\" must be a list of 3 numbers"},
+        {"std=", "\"std\" must be a list of 3 numbers"},
+        {"scale=\xff", "\"scale\" must be"},
+        {"scale=[1]", "\"scale\" must be a number"},
+        {"centre=yes", "\"centre\" must be true or false"},
+        {"normalise=1", "\"normalise\" must be true or false"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const char *const words[] = {cases[i][0], NULL};
+        kin_network_spec spec;
+        kin_error error = {0};
+        assert_int_equal(set_words(&spec, "{}", words, &error), KIN_BAD_INPUT);
+        if (strstr(error.text, cases[i][1]) == NULL || strncmp(error.text, "--set", 5) != 0)
+            fail_msg("%s: '%s' does not say '%s'", cases[i][0], error.text, cases[i][1]);
+    }
+}
+
 /* --- Models and their sidecars ------------------------------------------------------------------
  */
 
@@ -219,7 +317,7 @@ static kin_status read_spec(const char *folder, const char *name, const char *te
                             kin_network_spec *spec, bool *assumed, kin_error *error)
 {
     char *path = kin_path_join(folder, name);
-    kin_status status = kin_model_spec(spec, path, tensors, assumed, error);
+    kin_status status = kin_model_spec(spec, path, tensors, NULL, assumed, error);
     free(path);
     return status;
 }
@@ -269,7 +367,8 @@ int main(void)
         cmocka_unit_test(defaults),         cmocka_unit_test(every_word),
         cmocka_unit_test(ways_of_resizing), cmocka_unit_test(refusals),
         cmocka_unit_test(contradictions),   cmocka_unit_test(arguments),
-        cmocka_unit_test(beside_the_model),
+        cmocka_unit_test(beside_the_model), cmocka_unit_test(words_of_a_command_line),
+        cmocka_unit_test(wrong_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -59,8 +59,7 @@ static kin_status add_network(kin_features *made, const kin_network_model *model
                         "models before it do not; all of them get one raster",
                         model->spec.name, (unsigned)raster.width, (unsigned)raster.height);
     kin_picture_network **network = &made->networks[made->network_count];
-    kin_status status =
-        kin_picture_network_open(network, &model->spec, model->onnx, model->bytes, error);
+    kin_status status = kin_picture_network_open(network, model, error);
     if (status != KIN_OK) return status;
     made->raster = raster;
     made->network_count++;
@@ -108,6 +107,11 @@ kin_status kin_features_open(kin_features **features, const char *name, const vo
     if (network == NULL)
         return kin_fail(error, KIN_MISMATCH, "the networks of the features '%s' are missing", name);
     kin_status status = kin_features_open_networks(features, network, bytes, name, error);
+    if (status == KIN_OK && kin_features_want_means(*features)) {
+        status = kin_fail(error, KIN_CORRUPT,
+                          "the networks of the features '%s' are centred, and have no means", name);
+        kin_features_close(features);
+    }
     if (status != KIN_OK) return status;
     if (strcmp((*features)->name, name) != 0) {
         status = kin_fail(error, KIN_MISMATCH,
@@ -117,6 +121,19 @@ kin_status kin_features_open(kin_features **features, const char *name, const vo
         kin_features_close(features);
     }
     return status;
+}
+
+bool kin_features_want_means(const kin_features *features)
+{
+    for (uint32_t n = 0; n < features->network_count; n++)
+        if (kin_picture_network_wants_means(features->networks[n])) return true;
+    return false;
+}
+
+uint32_t kin_features_model_dimensions(const kin_features *features, uint32_t m)
+{
+    KIN_CHECK(m < features->network_count);
+    return kin_picture_network_dimensions(features->networks[m]);
 }
 
 kin_status kin_features_open_given(kin_features **features, const char *name, uint32_t dimensions,

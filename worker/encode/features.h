@@ -28,6 +28,12 @@ KIN_MUST_USE kin_status kin_features_open_networks(kin_features **features, cons
                                                    size_t bytes, const char *file,
                                                    kin_error *error);
 
+/* Whether there are networks whose taps are to be centred by means that are not learned yet: their
+ * vectors are for learning them, and for nothing else. */
+bool kin_features_want_means(const kin_features *features);
+/* Numbers that the m-th model of their network file gives. */
+uint32_t kin_features_model_dimensions(const kin_features *features, uint32_t m);
+
 /* Features whose vectors are given, not computed: no more than a name and a length, for encoders.
  * They want no raster, and are never run. KIN_BAD_INPUT where either is impossible. */
 KIN_MUST_USE kin_status kin_features_open_given(kin_features **features, const char *name,

@@ -9,12 +9,15 @@
 #include "common/base/memory.h"
 #include "worker/encode/batch_network.h"
 #include "worker/encode/onnx_file.h"
+#include "worker/encode/tap_layout.h"
 
 struct kin_picture_network {
     kin_network_spec spec;
     kin_batch_network *network;
     bool channels_last; /* the model takes [1][h][w][3], as TensorFlow's exports do */
+    kin_tap_layout layouts[KIN_NETWORK_TAPS_MAX];
     uint32_t dimensions;
+    float *means; /* [dimensions]; NULL where taps are not centred, or not yet */
 };
 
 /* --- Opening --------------------------------------------------------------------------------- */
@@ -56,13 +59,27 @@ static kin_status find_input(kin_picture_network *made, const kin_graph *graph, 
     return KIN_OK;
 }
 
-/* Numbers that one tap gives. */
-static int64_t tap_dimensions(const kin_tensor *tap)
+/* How a tap's numbers lie: `count` numbers are pooled to one of `dimensions`. */
+typedef struct tap_shape {
+    size_t dimensions, count;
+    size_t from, stride; /* between dimensions, and between what is pooled */
+} tap_shape;
+
+static tap_shape shape_of(const kin_picture_network *network, uint32_t t)
 {
-    const kin_shape *shape = &tap->shape;
-    if (shape->rank == 4) return shape->dims[1];
-    if (shape->rank == 3) return shape->dims[2];
-    return kin_shape_count(shape);
+    const kin_shape *shape = &kin_batch_network_output(network->network, t)->shape;
+    size_t all = (size_t)kin_shape_count(shape);
+    bool pooled = shape->rank == 3 || shape->rank == 4;
+    kin_tap_layout layout = network->layouts[t];
+    if (layout == KIN_TAP_UNKNOWN)
+        layout = shape->rank == 4 ? KIN_TAP_CHANNELS_SECOND : KIN_TAP_CHANNELS_LAST;
+    if (!pooled || all == 0) return (tap_shape){.dimensions = all, .count = 1, .from = 1};
+    bool last = layout == KIN_TAP_CHANNELS_LAST;
+    size_t dimensions = (size_t)shape->dims[last ? shape->rank - 1 : 1], count = all / dimensions;
+    return (tap_shape){.dimensions = dimensions,
+                       .count = count,
+                       .from = last ? 1 : count,
+                       .stride = last ? dimensions : 1};
 }
 
 static kin_status measure(kin_picture_network *made, kin_error *error)
@@ -70,7 +87,7 @@ static kin_status measure(kin_picture_network *made, kin_error *error)
     int64_t sum = 0;
     for (uint32_t t = 0; t < made->spec.tap_count; t++) {
         const kin_tensor *tap = kin_batch_network_output(made->network, t);
-        int64_t own = tap_dimensions(tap);
+        int64_t own = (int64_t)shape_of(made, t).dimensions;
         if (tap->type != KIN_TYPE_FLOAT || own < 1 || kin_tensor_count(tap) < own ||
             (tap->shape.rank > 0 && tap->shape.dims[0] != 1))
             return kin_fail(error, KIN_BAD_INPUT,
@@ -86,27 +103,55 @@ static kin_status measure(kin_picture_network *made, kin_error *error)
     return KIN_OK;
 }
 
-kin_status kin_picture_network_open(kin_picture_network **network, const kin_network_spec *spec,
-                                    const void *onnx, size_t bytes, kin_error *error)
+/* The model's means, once it is known how many numbers its taps give. */
+static kin_status take_means(kin_picture_network *made, const kin_network_model *model,
+                             kin_error *error)
+{
+    if (!made->spec.centre || model->mean_count == 0) return KIN_OK;
+    if (model->mean_count != made->dimensions)
+        return kin_fail(
+            error, KIN_CORRUPT, "the model %s has %llu means, but its taps give %u numbers",
+            made->spec.name, (unsigned long long)model->mean_count, (unsigned)made->dimensions);
+    made->means = kin_malloc(made->dimensions * sizeof *made->means);
+    for (uint32_t d = 0; d < made->dimensions; d++)
+        made->means[d] = kin_network_mean(model, d);
+    return KIN_OK;
+}
+
+/* Where the channels of the taps are; taps that are not there are found when the network opens. */
+static void find_layouts(kin_picture_network *made, const kin_graph *graph)
+{
+    for (uint32_t t = 0; t < made->spec.tap_count; t++) {
+        uint32_t value = kin_graph_find(graph, made->spec.taps[t]);
+        if (value != KIN_VALUE_NONE) made->layouts[t] = kin_tap_layout_of(graph, value);
+    }
+}
+
+kin_status kin_picture_network_open(kin_picture_network **network, const kin_network_model *model,
+                                    kin_error *error)
 {
     kin_picture_network *made = kin_calloc(1, sizeof *made);
+    const kin_network_spec *spec = &model->spec;
     kin_graph *graph = NULL;
     kin_network_input_shape shape = {0};
     const char *taps[KIN_NETWORK_TAPS_MAX];
     made->spec = *spec;
     for (uint32_t t = 0; t < spec->tap_count; t++)
         taps[t] = made->spec.taps[t];
-    kin_status status = kin_onnx_parse(&graph, onnx, bytes, NULL, spec->name, error);
+    kin_status status = kin_onnx_parse(&graph, model->onnx, model->bytes, NULL, spec->name, error);
     if (status == KIN_OK) status = find_input(made, graph, &shape.shape, error);
+    if (status == KIN_OK) find_layouts(made, graph);
     kin_graph_destroy(&graph);
     if (status == KIN_OK) {
         kin_network_options options = {
             .shapes = &shape, .shape_count = 1, .taps = taps, .tap_count = spec->tap_count};
         kin_error why = {0};
-        status = kin_batch_network_open(&made->network, onnx, bytes, spec->name, &options, &why);
+        status = kin_batch_network_open(&made->network, model->onnx, model->bytes, spec->name,
+                                        &options, &why);
         if (status != KIN_OK) kin_fail(error, status, "the model %s: %s", spec->name, why.text);
     }
     if (status == KIN_OK) status = measure(made, error);
+    if (status == KIN_OK) status = take_means(made, model, error);
     if (status != KIN_OK) kin_picture_network_close(&made);
     *network = made;
     return status;
@@ -117,13 +162,24 @@ kin_picture_network *kin_picture_network_clone(kin_picture_network *network)
     kin_picture_network *made = kin_malloc(sizeof *made);
     *made = *network;
     made->network = kin_batch_network_clone(network->network);
+    if (network->means != NULL) {
+        size_t bytes = network->dimensions * sizeof *made->means;
+        made->means = kin_malloc(bytes);
+        memcpy(made->means, network->means, bytes);
+    }
     return made;
+}
+
+bool kin_picture_network_wants_means(const kin_picture_network *network)
+{
+    return network->spec.centre && network->means == NULL;
 }
 
 void kin_picture_network_close(kin_picture_network **network)
 {
     if (*network == NULL) return;
     kin_batch_network_close(&(*network)->network);
+    free((*network)->means);
     free(*network);
     *network = NULL;
 }
@@ -146,7 +202,12 @@ kin_raster_spec kin_picture_network_raster(const kin_network_spec *spec)
         [KIN_NETWORK_RESIZE_CROP] = KIN_RASTER_CROP,
         [KIN_NETWORK_RESIZE_PAD] = KIN_RASTER_PAD,
     };
+    static const kin_interpolation interpolations[KIN_NETWORK_INTERPOLATIONS] = {
+        [KIN_NETWORK_BILINEAR] = KIN_BILINEAR,
+        [KIN_NETWORK_BICUBIC] = KIN_BICUBIC,
+    };
     return (kin_raster_spec){.mode = modes[spec->resize],
+                             .interpolation = interpolations[spec->interpolation],
                              .width = spec->width,
                              .height = spec->height,
                              .shorter_side = spec->shorter_side};
@@ -221,16 +282,8 @@ static float pool(const kin_network_spec *spec, const float *values, size_t coun
                                                          : mean);
 }
 
-static void take_tap(const kin_network_spec *spec, const kin_tensor *tap, const float *values,
-                     float *vector)
+static void normalise(float *vector, size_t dimensions)
 {
-    const kin_shape *shape = &tap->shape;
-    size_t dimensions = (size_t)tap_dimensions(tap);
-    size_t count = (size_t)kin_shape_count(shape) / dimensions;
-    size_t from = shape->rank == 3 ? 1 : count, stride = shape->rank == 3 ? dimensions : 1;
-    for (size_t d = 0; d < dimensions; d++)
-        vector[d] = count == 1 ? values[d] : pool(spec, values + d * from, count, stride);
-    if (!spec->normalise) return;
     double sum = 0;
     for (size_t d = 0; d < dimensions; d++)
         sum += (double)vector[d] * (double)vector[d];
@@ -241,10 +294,21 @@ static void take_tap(const kin_network_spec *spec, const kin_tensor *tap, const 
 
 static void take_taps(const kin_picture_network *network, uint32_t n, float *vector)
 {
-    for (uint32_t t = 0; t < network->spec.tap_count; t++) {
-        const kin_tensor *tap = kin_batch_network_output(network->network, t);
-        take_tap(&network->spec, tap, kin_batch_network_row(network->network, t, n), vector);
-        vector += tap_dimensions(tap);
+    const kin_network_spec *spec = &network->spec;
+    bool raw = kin_picture_network_wants_means(network);
+    size_t done = 0;
+    for (uint32_t t = 0; t < spec->tap_count; t++) {
+        tap_shape shape = shape_of(network, t);
+        const float *values = kin_batch_network_row(network->network, t, n);
+        float *own = vector + done;
+        for (size_t d = 0; d < shape.dimensions; d++)
+            own[d] = shape.count == 1
+                         ? values[d]
+                         : pool(spec, values + d * shape.from, shape.count, shape.stride);
+        for (size_t d = 0; network->means != NULL && d < shape.dimensions; d++)
+            own[d] -= network->means[done + d];
+        if (spec->normalise && !raw) normalise(own, shape.dimensions);
+        done += shape.dimensions;
     }
 }
 

@@ -1,7 +1,10 @@
-/* A network that takes pictures and gives vectors: input, taps and pooling as a spec says. */
+/* A network that takes pictures and gives vectors: input, taps, pooling and centring as a spec
+ * says. A tap of four dimensions is a map, pooled to a number a channel, and one of three is
+ * tokens, pooled to a number a column, unless the model says that its channels lie elsewhere. */
 #ifndef WORKER_ENCODE_PICTURE_NETWORK_H
 #define WORKER_ENCODE_PICTURE_NETWORK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/base/status.h"
@@ -13,10 +16,12 @@
 /* One thread at a time; clones share the weights. */
 typedef struct kin_picture_network kin_picture_network;
 
-/* KIN_BAD_INPUT, KIN_LIMIT, KIN_CORRUPT name the model. spec is copied. */
+/* KIN_BAD_INPUT, KIN_LIMIT, KIN_CORRUPT name the model. Spec and means are copied. A model whose
+ * means are not learned yet gives its taps as they are pooled, for learning them. */
 KIN_MUST_USE kin_status kin_picture_network_open(kin_picture_network **network,
-                                                 const kin_network_spec *spec, const void *onnx,
-                                                 size_t bytes, kin_error *error);
+                                                 const kin_network_model *model, kin_error *error);
+/* Whether the means of its taps are still to be learned. */
+bool kin_picture_network_wants_means(const kin_picture_network *network);
 /* As kin_network_clone. */
 kin_picture_network *kin_picture_network_clone(kin_picture_network *network);
 void kin_picture_network_close(kin_picture_network **network);

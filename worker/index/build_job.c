@@ -9,6 +9,7 @@
 #include "common/base/stop.h"
 #include "common/base/text.h"
 #include "worker/encode/blas.h"
+#include "worker/index/centring.h"
 #include "worker/index/given_features.h"
 #include "worker/index/models.h"
 #include "worker/index/part_file.h"
@@ -211,6 +212,9 @@ static void run_stages(kin_build_state *build)
     build->sampled = kin_calloc(building->chunk_count, 1);
     build->done = kin_calloc(building->chunk_count, 1);
     build->sample_first = kin_calloc(building->chunk_count + 1, sizeof *build->sample_first);
+    int64_t centring_ns = kin_clock_ns();
+    if (kin_features_want_means(build->features)) kin_centring_learn(build);
+    centring_ns = kin_clock_ns() - centring_ns;
     kin_sampling_reserve(build);
     const kin_feature_table *table = build->table.path != NULL ? &build->table : NULL;
     build->worker =
@@ -222,6 +226,7 @@ static void run_stages(kin_build_state *build)
                                                   .thumbnail_side = build->thumbnail_side,
                                                   .comm = build->comm});
     kin_work_times *times = kin_chunk_worker_times(build->worker);
+    times->learn_ns += centring_ns;
     read_sample(build);
     if (build->sampled_pictures > 0) { /* else there is no picture, which publishing refuses */
         int64_t learn_ns = kin_clock_ns();
@@ -278,8 +283,8 @@ static kin_status open_early(kin_build_state *build, bool speaks, kin_error *err
         return kin_features_open(&build->features,
                                  options->features == NULL ? "builtin" : options->features, NULL, 0,
                                  error);
-    status = kin_models_gather(&build->network, options->models.items, options->models.count,
-                               speaks, error);
+    status =
+        kin_models_gather(&build->network, &options->models, &options->settings, speaks, error);
     if (status == KIN_OK)
         status = kin_features_open_networks(&build->features, build->network.data,
                                             build->network.bytes, "the models", error);
@@ -301,7 +306,8 @@ static void check_features(kin_build_state *build)
                        own, name);
         kin_comm_fail(build->comm, &error);
     }
-    if (kin_comm_rank(build->comm) != 0) kin_buffer_fini(&build->network);
+    if (kin_comm_rank(build->comm) != 0 && !kin_features_want_means(build->features))
+        kin_buffer_fini(&build->network);
 }
 
 int kin_build_run(const kin_build_options *options)

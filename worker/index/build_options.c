@@ -27,6 +27,7 @@ const char kin_build_help[] =
     "                       that an INDEX keeps, for its pictures (no SOURCE then), or FILE.npy,\n"
     "                       whose row i is of line i of --list (pictures are not opened)\n"
     "      --model FILE.onnx[:TENSOR[,TENSOR]]  or by a network; several are joined\n"
+    "      --set WORD=VALUE what its sidecar would say: size=224, interpolation=bicubic ...\n"
     "      --keep-features  keep the numbers that pictures are compared by (.npy)\n"
     "      --hasher NAME    itq (learned from the pictures; default) or lsh (random planes)\n"
     "      --sample N       pictures that the hasher learns from (32768)\n"
@@ -96,6 +97,9 @@ static kin_status check(const kin_build_options *options, const numbers *n, kin_
         return kin_fail(error, KIN_BAD_INPUT,
                         "there are both --features and --model; pictures are compared by one of "
                         "them");
+    if (options->settings.count > 0 && options->models.count == 0)
+        return kin_fail(error, KIN_BAD_INPUT,
+                        "there is --set, which is about a model, but no --model");
     kin_status status = check_source(options, n, error);
     if (status != KIN_OK) return status;
     if (!kin_code_bits_valid((unsigned)n->bits))
@@ -122,6 +126,7 @@ kin_status kin_build_options_parse(kin_build_options *options, int argc, char **
         {"bits", 0, KIN_OPTION_NUMBER, &n.bits, KIN_CODE_BITS_MIN, KIN_CODE_BITS_MAX, NULL},
         {"features", 0, KIN_OPTION_TEXT, &options->features, 0, 0, NULL},
         {"model", 0, KIN_OPTION_LIST, &options->models, 0, 0, NULL},
+        {"set", 0, KIN_OPTION_LIST, &options->settings, 0, 0, NULL},
         {"keep-features", 0, KIN_OPTION_FLAG, &options->keep_features, 0, 0, NULL},
         {"hasher", 0, KIN_OPTION_TEXT, &options->hasher, 0, 0, "itq|lsh"},
         {"sample", 0, KIN_OPTION_NUMBER, &n.sample, 1, KIN_SAMPLE_PICTURES_MAX, NULL},

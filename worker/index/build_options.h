@@ -21,7 +21,8 @@ typedef struct kin_build_options {
     unsigned bits;
     const char *features; /* a name or a path; NULL: models, or those built in */
     kin_features_source source;
-    kin_option_list models; /* FILE.onnx[:TENSOR...] */
+    kin_option_list models;   /* FILE.onnx[:TENSOR...] */
+    kin_option_list settings; /* WORD=VALUE, as sidecars say them */
     const char *hasher;
     uint32_t shards;         /* 0: as many as the collection asks for */
     uint32_t thumbnail_side; /* 0 for none; of kept features: what that index has */

@@ -6,6 +6,7 @@
  *   list.kin              the frozen list of inputs: with it, the build has begun
  *   unpacked/             members of compressed archives
  *   parts/                part-00000000.kin ...: one a chunk, the checkpoints
+ *   network.kin           networks whose taps are centred, once the means are learned
  *   encoder.kin           what was learned from the sample
  *   generation/           what will be INDEX/generation-NNNNNN
  *

@@ -108,6 +108,14 @@ static void run_features(kin_chunk_worker *worker)
     kin_clock_lap(&start, &worker->times.features_ns);
 }
 
+/* The decoded raster waits for its features; its memory is used again. */
+static void keep_raster(kin_chunk_worker *worker)
+{
+    kin_image spare = worker->rasters[worker->raster_count];
+    worker->rasters[worker->raster_count++] = worker->decoded.raster;
+    worker->decoded.raster = spare;
+}
+
 static kin_status add_picture(kin_chunk_worker *worker, const kin_list_row *row, kin_error *error)
 {
     kin_picture_bytes read;
@@ -120,9 +128,7 @@ static kin_status add_picture(kin_chunk_worker *worker, const kin_list_row *row,
         part.detail = decoded->detail;
     }
     if (part.reason == KIN_REASON_NONE) {
-        kin_image spare = worker->rasters[worker->raster_count];
-        worker->rasters[worker->raster_count++] = decoded->raster;
-        decoded->raster = spare; /* its memory is used again */
+        keep_raster(worker);
         part.detail = "";
         part.thumbnail = decoded->thumbnail.data;
         part.thumbnail_bytes = (uint32_t)decoded->thumbnail.bytes;
@@ -134,6 +140,31 @@ static kin_status add_picture(kin_chunk_worker *worker, const kin_list_row *row,
     if (worker->raster_count == worker->raster_max) run_features(worker);
     worker->times.pictures++;
     return KIN_OK;
+}
+
+kin_status kin_chunk_worker_describe(kin_chunk_worker *worker, const uint64_t *ids, uint32_t count,
+                                     const float **vectors, uint32_t *indexed, kin_error *error)
+{
+    kin_status status = KIN_OK;
+    KIN_CHECK(count <= worker->building->chunk_pictures);
+    *indexed = worker->part.indexed = 0;
+    *vectors = worker->vectors;
+    for (uint32_t i = 0; status == KIN_OK && i < count; i++) {
+        kin_list_row row = kin_list_get(&worker->building->list, ids[i]);
+        kin_picture_bytes read;
+        status = decode(worker, &row, &read, error);
+        if (status != KIN_OK || read.reason != KIN_REASON_NONE ||
+            worker->decoded.reason != KIN_REASON_NONE)
+            continue;
+        keep_raster(worker);
+        worker->part.indexed++;
+        if (worker->raster_count == worker->raster_max) run_features(worker);
+        kin_comm_tick(worker->comm);
+    }
+    run_features(worker);
+    *indexed = worker->part.indexed;
+    worker->part.indexed = 0;
+    return status;
 }
 
 /* A picture whose vector is there already. It is indexed whatever comes of its thumbnail. */

@@ -45,6 +45,12 @@ void kin_chunk_worker_destroy(kin_chunk_worker **worker);
 KIN_MUST_USE kin_status kin_chunk_worker_run(kin_chunk_worker *worker, uint64_t chunk,
                                              const kin_encoder *encoder, kin_error *error);
 
+/* Vectors of the inputs that are pictures, one behind the other, of ids [count], at most a chunk's;
+ * valid until the worker's next work. *indexed: how many. KIN_IO where the decoder is gone. */
+KIN_MUST_USE kin_status kin_chunk_worker_describe(kin_chunk_worker *worker, const uint64_t *ids,
+                                                  uint32_t count, const float **vectors,
+                                                  uint32_t *indexed, kin_error *error);
+
 /* Stages other than parts are added by whoever runs them. */
 kin_work_times *kin_chunk_worker_times(kin_chunk_worker *worker);
 

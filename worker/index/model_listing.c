@@ -22,7 +22,7 @@ kin_status kin_model_listing_guess(const kin_graph *graph, const char *path, kin
     for (uint32_t i = 1; i < own->rank; i++)
         open = open || own->dims[i] < 0;
     if (!open || own->rank != 4) return KIN_OK;
-    kin_status status = kin_model_spec(&spec, path, NULL, &assumed, error);
+    kin_status status = kin_model_spec(&spec, path, NULL, NULL, &assumed, error);
     if (status != KIN_OK) return status;
     *shape = *own;
     bool channels_last = own->dims[3] == 3 && own->dims[1] != 3;

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "common/base/buffer.h"
+#include "common/base/options.h"
 #include "common/base/status.h"
 #include "proto/network_file.h"
 
@@ -14,14 +15,18 @@
  * named). */
 char *kin_model_split(const char *argument, const char **tensors);
 
-/* What a model's sidecar says, or ImageNet's common values; tensors, if any, instead of its taps.
- * *assumed: there is no sidecar. */
+/* What a model's sidecar says, or ImageNet's common values; then what settings say
+ * (kin_sidecar_set; NULL: nothing), and tensors, if any, instead of its taps. *assumed: there is no
+ * sidecar. */
 KIN_MUST_USE kin_status kin_model_spec(kin_network_spec *spec, const char *path,
-                                       const char *tensors, bool *assumed, kin_error *error);
+                                       const char *tensors, const kin_option_list *settings,
+                                       bool *assumed, kin_error *error);
 
-/* Appends the network file (proto/NETWORK.md) of models [count]. Where more than one tensor is
- * tapped in all, each one's vector is brought to length 1. says: what was assumed is logged. */
-KIN_MUST_USE kin_status kin_models_gather(kin_buffer *out, const char *const *models,
-                                          uint32_t count, bool says, kin_error *error);
+/* Appends the network file (proto/NETWORK.md) of models; external data are taken in, means are
+ * still to be learned. Settings are for one model only. Where more than one tensor is tapped in
+ * all, each one's vector is brought to length 1. says: what was assumed is logged. */
+KIN_MUST_USE kin_status kin_models_gather(kin_buffer *out, const kin_option_list *models,
+                                          const kin_option_list *settings, bool says,
+                                          kin_error *error);
 
 #endif

@@ -2,10 +2,12 @@
 
 #include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/base/file.h"
 #include "common/base/limits.h"
+#include "common/base/memory.h"
 
 typedef struct reading {
     kin_network_spec *spec;
@@ -83,10 +85,12 @@ static kin_status read_resize(const reading *at, const char *key, const json_t *
 
 static kin_status read_interpolation(const reading *at, const char *key, const json_t *value)
 {
-    static const char *const words[] = {"bilinear"};
+    static const char *const words[] = {"bilinear", "bicubic"};
     size_t choice;
-    return read_choice(at, key, value, words, 1,
-                       "\"bilinear\" (antialiased), which is what there is", &choice);
+    kin_status status = read_choice(at, key, value, words, 2,
+                                    "\"bilinear\" or \"bicubic\" (both antialiased)", &choice);
+    if (status == KIN_OK) at->spec->interpolation = (kin_network_interpolation)choice;
+    return status;
 }
 
 static kin_status read_channels(const reading *at, const char *key, const json_t *value)
@@ -154,12 +158,20 @@ static kin_status read_pooling(const reading *at, const char *key, const json_t 
     return status;
 }
 
-static kin_status read_normalise(const reading *at, const char *key, const json_t *value)
+static kin_status read_boolean(const reading *at, const char *key, const json_t *value)
 {
     if (!json_is_boolean(value)) return refuse(at, key, "true or false");
-    at->spec->normalise = json_is_true(value);
+    *(strcmp(key, "centre") == 0 ? &at->spec->centre : &at->spec->normalise) = json_is_true(value);
     return KIN_OK;
 }
+
+static const word input_words[] = {
+    {"width", read_side},        {"height", read_side},
+    {"shorter_side", read_side}, {"resize", read_resize},
+    {"channels", read_channels}, {"interpolation", read_interpolation},
+    {"scale", read_number},      {"mean", read_three},
+    {"std", read_three},         {NULL, NULL},
+};
 
 static kin_status read_object(const reading *at, const json_t *object, const word *words)
 {
@@ -181,17 +193,10 @@ static kin_status read_object(const reading *at, const json_t *object, const wor
 
 static kin_status read_input(const reading *at, const char *key, const json_t *value)
 {
-    static const word words[] = {
-        {"width", read_side},        {"height", read_side},
-        {"shorter_side", read_side}, {"resize", read_resize},
-        {"channels", read_channels}, {"interpolation", read_interpolation},
-        {"scale", read_number},      {"mean", read_three},
-        {"std", read_three},         {NULL, NULL},
-    };
     if (!json_is_object(value)) return refuse(at, key, "an object");
     kin_network_spec *spec = at->spec;
     spec->shorter_side = 0;
-    kin_status status = read_object(at, value, words);
+    kin_status status = read_object(at, value, input_words);
     bool crop = spec->resize == KIN_NETWORK_RESIZE_CROP;
     uint32_t longer = spec->width > spec->height ? spec->width : spec->height;
     if (status == KIN_OK && crop && spec->shorter_side == 0) spec->shorter_side = longer;
@@ -202,9 +207,11 @@ kin_status kin_sidecar_parse(kin_network_spec *spec, const char *text, size_t by
                              const char *name, kin_error *error)
 {
     static const word words[] = {
-        {"name", read_name},       {"input", read_input},  {"taps", read_taps},
-        {"pooling", read_pooling}, {"power", read_number}, {"normalise", read_normalise},
-        {"source", skip},          {"license", skip},      {NULL, NULL},
+        {"name", read_name},         {"input", read_input},
+        {"taps", read_taps},         {"pooling", read_pooling},
+        {"power", read_number},      {"centre", read_boolean},
+        {"normalise", read_boolean}, {"source", skip},
+        {"license", skip},           {NULL, NULL},
     };
     reading at = {.spec = spec, .name = name, .error = error};
     json_error_t where;
@@ -226,4 +233,86 @@ kin_status kin_sidecar_read(kin_network_spec *spec, const char *path, kin_error 
         status = kin_sidecar_parse(spec, (const char *)text.data, text.bytes, path, error);
     kin_buffer_fini(&text);
     return status;
+}
+
+/* --- Words of a command line ----------------------------------------------------------------- */
+
+/* "size=224" or "size=320x240". */
+static kin_status set_size(const reading *at, const char *value)
+{
+    unsigned width, height;
+    char rest;
+    int count = sscanf(value, "%4ux%4u%c", &width, &height, &rest);
+    if (count == 1 && sscanf(value, "%4u%c", &width, &rest) == 1) height = width;
+    if ((count != 2 && (count != 1 || strchr(value, 'x') != NULL)) || width < 1 || height < 1 ||
+        width > KIN_RASTER_SIDE_MAX || height > KIN_RASTER_SIDE_MAX)
+        return refuse(at, "size", "W or WxH, of 1 to 1024");
+    at->spec->width = width;
+    at->spec->height = height;
+    return KIN_OK;
+}
+
+/* What a sidecar would say: a number, several, true or false; else a text. */
+static json_t *value_of(const char *text)
+{
+    char *list = kin_sprintf("[%s]", text);
+    json_t *array = json_loads(list, 0, NULL);
+    free(list);
+    if (array == NULL || json_array_size(array) == 0) {
+        json_decref(array);
+        return json_string(text);
+    }
+    if (json_array_size(array) > 1) return array;
+    json_t *only = json_incref(json_array_get(array, 0));
+    json_decref(array);
+    return only;
+}
+
+static kin_status set_word(const reading *at, const char *setting)
+{
+    static const word others[] = {
+        {"pooling", read_pooling},   {"power", read_number}, {"centre", read_boolean},
+        {"normalise", read_boolean}, {NULL, NULL},
+    };
+    size_t bytes = strcspn(setting, "=");
+    const char *value = setting[bytes] == '=' ? setting + bytes + 1 : NULL;
+    if (value == NULL)
+        return kin_fail(at->error, KIN_BAD_INPUT, "%s is '%.100s'; it takes WORD=VALUE", at->name,
+                        setting);
+    if (bytes == 4 && strncmp(setting, "size", 4) == 0) return set_size(at, value);
+    const word *tables[] = {input_words, others};
+    for (size_t t = 0; t < 2; t++)
+        for (const word *w = tables[t]; w->key != NULL; w++)
+            if (strlen(w->key) == bytes && strncmp(w->key, setting, bytes) == 0) {
+                json_t *json = value_of(value);
+                kin_status status =
+                    json == NULL ? refuse(at, w->key, "text of UTF-8") : w->read(at, w->key, json);
+                json_decref(json);
+                return status;
+            }
+    return kin_fail(at->error, KIN_BAD_INPUT,
+                    "%s: there is no word '%.60s'; there are size, width, height, resize, "
+                    "shorter_side, interpolation, channels, scale, mean, std, pooling, power, "
+                    "centre, normalise",
+                    at->name, setting);
+}
+
+kin_status kin_sidecar_set(kin_network_spec *spec, const kin_option_list *settings,
+                           kin_error *error)
+{
+    const kin_network_spec before = *spec;
+    reading at = {.spec = spec, .name = "--set", .error = error};
+    bool shorter = false;
+    for (uint32_t i = 0; i < settings->count; i++) {
+        kin_status status = set_word(&at, settings->items[i]);
+        if (status != KIN_OK) return status;
+        shorter = shorter || strncmp(settings->items[i], "shorter_side=", 13) == 0;
+    }
+    uint32_t longer = spec->width > spec->height ? spec->width : spec->height;
+    bool sides = spec->width != before.width || spec->height != before.height;
+    if (spec->resize != KIN_NETWORK_RESIZE_CROP && !shorter)
+        spec->shorter_side = 0;
+    else if (!shorter && (sides || spec->shorter_side == 0))
+        spec->shorter_side = longer;
+    return KIN_OK;
 }
