@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "common/base/buffer.h"
+#include "coordinator/client/code_survey.h"
 #include "proto/manifest.h"
 
 /* Figures that follow from a manifest. */
@@ -21,12 +22,13 @@ typedef struct kin_index_figures {
 
 void kin_index_figures_compute(kin_index_figures *figures, const kin_manifest *manifest);
 
-/* Appends a report of one screen or two; index and generation are names to show. */
+/* Appends a report of one screen or two; index and generation are names to show. survey: of its
+ * codes; NULL, or without pairs: there is none. */
 void kin_index_report_append(kin_buffer *out, const char *index, const char *generation,
-                             const kin_manifest *manifest);
+                             const kin_manifest *manifest, const kin_code_survey *survey);
 
 /* Appends the same as one JSON object on one line. */
 void kin_index_report_append_json(kin_buffer *out, const char *index, const char *generation,
-                                  const kin_manifest *manifest);
+                                  const kin_manifest *manifest, const kin_code_survey *survey);
 
 #endif

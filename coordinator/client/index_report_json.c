@@ -54,8 +54,20 @@ static void append_shards(kin_buffer *out, const kin_manifest *manifest)
     kin_buffer_append_string(out, "], ");
 }
 
+static void append_distances(kin_buffer *out, const kin_manifest *manifest,
+                             const kin_code_survey *survey)
+{
+    kin_buffer_printf(out,
+                      ", \"distances\": {\"codes\": %u, \"pairs\": %" PRIu64
+                      ", \"mean\": %.4f, \"deviation\": %.4f, \"at\": [",
+                      survey->codes, survey->pairs, survey->mean, survey->deviation);
+    for (unsigned d = 0; d <= manifest->bits; d++)
+        kin_buffer_printf(out, "%s%" PRIu64, d > 0 ? ", " : "", survey->at[d]);
+    kin_buffer_append_string(out, "]}");
+}
+
 static void append_health(kin_buffer *out, const kin_manifest *manifest,
-                          const kin_index_figures *figures)
+                          const kin_index_figures *figures, const kin_code_survey *survey)
 {
     kin_buffer_printf(out,
                       "\"code\": {\"distinct\": %" PRIu64 ", \"largest_bucket\": %" PRIu64
@@ -69,11 +81,13 @@ static void append_health(kin_buffer *out, const kin_manifest *manifest,
         kin_buffer_printf(out, "%s{\"a\": %u, \"b\": %u, \"phi\": %.4f}", i > 0 ? ", " : "",
                           manifest->correlation[i].a, manifest->correlation[i].b,
                           manifest->correlation[i].phi);
-    kin_buffer_append_string(out, "]}");
+    kin_buffer_append_byte(out, ']');
+    if (survey != NULL && survey->pairs > 0) append_distances(out, manifest, survey);
+    kin_buffer_append_byte(out, '}');
 }
 
 void kin_index_report_append_json(kin_buffer *out, const char *index, const char *generation,
-                                  const kin_manifest *manifest)
+                                  const kin_manifest *manifest, const kin_code_survey *survey)
 {
     kin_index_figures figures;
     kin_index_figures_compute(&figures, manifest);
@@ -94,6 +108,6 @@ void kin_index_report_append_json(kin_buffer *out, const char *index, const char
                       figures.shard_bytes, figures.bytes_a_picture, figures.balance);
     append_encoder(out, manifest);
     append_shards(out, manifest);
-    append_health(out, manifest, &figures);
+    append_health(out, manifest, &figures, survey);
     kin_buffer_append_string(out, "}\n");
 }

@@ -6,7 +6,9 @@
 
 #include "common/base/file.h"
 #include "common/base/log.h"
+#include "common/base/memory.h"
 #include "common/base/text.h"
+#include "coordinator/client/code_survey.h"
 #include "coordinator/client/commands.h"
 #include "coordinator/client/index_report.h"
 #include "proto/generation.h"
@@ -16,31 +18,81 @@ static const char help[] =
     "usage: kindred info INDEX [options]\n"
     "\n"
     "Says what an index is made of: pictures indexed and rejected, encoder, shards,\n"
-    "size, and the health of its codes (bits that are balanced, independent, alive).\n"
+    "size, and the health of its codes: bits that are balanced, independent, alive, and\n"
+    "how far apart pictures are that have nothing to do with each other.\n"
     "\n"
     "  --json         one JSON object\n"
     "  --rejected     lists the inputs that are not indexed: reason, key, detail\n"
     "                 (with --json one object a line)\n"
+    "  --buckets N    lists the N codes that most pictures share: pictures, code, and the\n"
+    "                 first of them\n"
     "  --generations  lists the generations that are kept, the current one marked\n"
     "\n"
     "kindred status asks a running cluster; kindred verify checks every byte.\n"
     "\n"
     "example: kindred info my-index --rejected\n";
 
+/* Shards may be elsewhere, or damaged: the rest of the report stands without them. */
+static void survey_codes(const char *folder, const kin_manifest *manifest, kin_code_survey *survey)
+{
+    kin_error error = {0};
+    if (kin_code_survey_distances(folder, manifest, survey, &error) == KIN_OK) return;
+    kin_log(KIN_LOG_WARNING, "distances are not shown: %s", error.text);
+    survey->pairs = 0;
+}
+
 static kin_status report(const char *index, bool json, kin_buffer *out, kin_error *error)
 {
-    char generation[KIN_GENERATION_NAME_BYTES];
+    char generation[KIN_GENERATION_NAME_BYTES], *folder = NULL;
     kin_manifest manifest = {0};
     kin_status status = kin_generation_current(index, generation, error);
     if (status == KIN_OK)
-        status = kin_generation_manifest(index, generation, &manifest, NULL, error);
+        status = kin_generation_manifest(index, generation, &manifest, &folder, error);
     if (status != KIN_OK) return status;
+    kin_code_survey survey;
+    survey_codes(folder, &manifest, &survey);
     if (json)
-        kin_index_report_append_json(out, index, generation, &manifest);
+        kin_index_report_append_json(out, index, generation, &manifest, &survey);
     else
-        kin_index_report_append(out, index, generation, &manifest);
+        kin_index_report_append(out, index, generation, &manifest, &survey);
     kin_manifest_fini(&manifest);
+    free(folder);
     return KIN_OK;
+}
+
+static void append_bucket(kin_buffer *out, const kin_survey_bucket *bucket, unsigned bits,
+                          bool json)
+{
+    char code[KIN_CODE_TEXT_BYTES];
+    kin_code_text(&bucket->code, bits, code);
+    if (json) {
+        kin_buffer_printf(
+            out, "{\"pictures\": %" PRIu64 ", \"code\": \"%s\", \"id\": %" PRIu64 ", \"key\": ",
+            bucket->pictures, code, bucket->first_id);
+        kin_text_append_json(out, bucket->first_key, strlen(bucket->first_key));
+        kin_buffer_append_string(out, "}\n");
+    } else {
+        kin_buffer_printf(out, "%" PRIu64 "\t%s\t%s\n", bucket->pictures, code, bucket->first_key);
+    }
+}
+
+static kin_status list_buckets(const char *index, uint32_t room, bool json, kin_buffer *out,
+                               kin_error *error)
+{
+    kin_manifest manifest = {0};
+    char *folder = NULL;
+    uint32_t count = 0;
+    kin_survey_bucket *buckets = kin_calloc(room, sizeof *buckets);
+    kin_status status = kin_generation_manifest(index, NULL, &manifest, &folder, error);
+    if (status == KIN_OK)
+        status = kin_code_survey_buckets(folder, &manifest, buckets, room, &count, error);
+    for (uint32_t i = 0; status == KIN_OK && i < count; i++)
+        append_bucket(out, &buckets[i], manifest.bits, json);
+    kin_survey_buckets_fini(buckets, count);
+    kin_manifest_fini(&manifest);
+    free(buckets);
+    free(folder);
+    return status;
 }
 
 static void append_ledger_row(kin_buffer *out, const kin_ledger_row *row, bool json)
@@ -135,9 +187,11 @@ static kin_status list_generations(const char *index, bool json, kin_buffer *out
 static kin_exit run(int argc, char **argv)
 {
     bool json = false, rejected = false, generations = false;
+    int64_t buckets = 0;
     const kin_option options[] = {
         {"json", 0, KIN_OPTION_FLAG, &json, 0, 0, NULL},
         {"rejected", 0, KIN_OPTION_FLAG, &rejected, 0, 0, NULL},
+        {"buckets", 0, KIN_OPTION_NUMBER, &buckets, 1, KIN_SURVEY_BUCKETS_MAX, NULL},
         {"generations", 0, KIN_OPTION_FLAG, &generations, 0, 0, NULL},
         {0},
     };
@@ -145,9 +199,9 @@ static kin_exit run(int argc, char **argv)
     kin_exit result;
     if (!kin_command_parse(&kin_info_command, options, argc, argv, 1, 1, &count, &result))
         return result;
-    if (rejected && generations)
+    if (rejected + generations + (buckets > 0) > 1)
         return kin_command_misused(&kin_info_command,
-                                   "--rejected and --generations exclude each other");
+                                   "--rejected, --buckets and --generations exclude each other");
     if (strstr(argv[1], "://") != NULL)
         return kin_command_misused(&kin_info_command,
                                    "info reads the folder of an index; kindred status asks an "
@@ -155,6 +209,7 @@ static kin_exit run(int argc, char **argv)
     kin_error error = {0};
     kin_buffer out = {0};
     kin_status status = rejected      ? list_rejected(argv[1], json, &out, &error)
+                        : buckets > 0 ? list_buckets(argv[1], (uint32_t)buckets, json, &out, &error)
                         : generations ? list_generations(argv[1], json, &out, &error)
                                       : report(argv[1], json, &out, &error);
     if (status == KIN_OK) status = kin_command_print(out.data, out.bytes, &error);

@@ -154,6 +154,15 @@ def test_info():
        info["shard_bytes"] == sum(s["bytes"] for s in shards), "bytes are those of the files")
     ok(len(info["code"]["ones"]) == 64 and
        all(0 <= ones <= PICTURES for ones in info["code"]["ones"]), "ones of 64 bits")
+    distances = info["code"]["distances"]
+    ok(distances["codes"] == PICTURES and distances["pairs"] == sum(distances["at"]) ==
+       PICTURES * (PICTURES - 1) // 2 and len(distances["at"]) == 65, "distances of all pairs")
+    out = check("info --buckets --json", ["info", index, "--buckets", "5", "--json"], 0)
+    sizes = [json.loads(line)["pictures"] for line in out.splitlines()]
+    ok(sizes == sorted(sizes, reverse=True) and all(size > 1 for size in sizes) and
+       (not sizes or sizes[0] == info["code"]["largest_bucket"]), "the largest buckets", out)
+    check("--buckets with --rejected", ["info", index, "--buckets", "5", "--rejected"], 2,
+          "exclude")
     check("info", ["info", index], 0, output=r"indexed +40\n +rejected +2\n")
     out = check("info --rejected --json", ["info", index, "--rejected", "--json"], 0)
     rows = [json.loads(line) for line in out.splitlines()]

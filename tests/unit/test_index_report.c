@@ -60,11 +60,14 @@ static void test_figures(void **state)
     kin_manifest_fini(&manifest);
 }
 
-static char *text_of(void (*append)(kin_buffer *, const char *, const char *, const kin_manifest *),
-                     const kin_manifest *manifest)
+typedef void append_report(kin_buffer *, const char *, const char *, const kin_manifest *,
+                           const kin_code_survey *);
+
+static char *text_of(append_report *append, const kin_manifest *manifest,
+                     const kin_code_survey *survey)
 {
     kin_buffer out = {0};
-    append(&out, "my \"index\"", "generation-000003", manifest);
+    append(&out, "my \"index\"", "generation-000003", manifest, survey);
     kin_buffer_append_byte(&out, 0);
     return (char *)out.data;
 }
@@ -73,7 +76,7 @@ static void test_text(void **state)
 {
     (void)state;
     kin_manifest manifest = make_manifest();
-    char *text = text_of(kin_index_report_append, &manifest);
+    char *text = text_of(kin_index_report_append, &manifest, NULL);
     static const char *const wanted[] = {"generation-000003\n",
                                          "  indexed                  100\n",
                                          "  rejected                   5\n",
@@ -94,7 +97,7 @@ static void test_json(void **state)
 {
     (void)state;
     kin_manifest manifest = make_manifest();
-    char *json = text_of(kin_index_report_append_json, &manifest);
+    char *json = text_of(kin_index_report_append_json, &manifest, NULL);
     static const char *const wanted[] = {
         "{\"index\": \"my \\\"index\\\"\", \"generation\": \"generation-000003\", ",
         "\"inputs\": 105, \"indexed\": 100, \"rejected\": 5, ",
@@ -111,13 +114,39 @@ static void test_json(void **state)
     kin_manifest_fini(&manifest);
 }
 
+static void test_distances(void **state)
+{
+    (void)state;
+    kin_manifest manifest = make_manifest();
+    kin_code_survey survey = {.codes = 4, .pairs = 6, .mean = 40, .deviation = 12.5};
+    survey.at[0] = 1;
+    survey.at[31] = 3;
+    survey.at[64] = 2;
+    char *text = text_of(kin_index_report_append, &manifest, &survey);
+    char *json = text_of(kin_index_report_append_json, &manifest, &survey);
+    static const char *const wanted[] = {
+        "mean 40.0, deviation 12.5 bits (independent fair bits: 32.0, 4.0)\n",
+        "pairs (6 of 4 codes)\n", "      0 -   3   16.7 %  ##############\n",
+        "     28 -  31   50.0 %  ########################################\n",
+        "     64 -  64   33.3 %  ###########################\n"};
+    for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++)
+        if (strstr(text, wanted[i]) == NULL) fail_msg("'%s' is missing in:\n%s", wanted[i], text);
+    assert_non_null(strstr(json,
+                           "}], \"distances\": {\"codes\": 4, \"pairs\": 6, \"mean\": 40.0000, "
+                           "\"deviation\": 12.5000, \"at\": [1, 0, "));
+    assert_string_equal(json + strlen(json) - 9, "0, 2]}}}\n");
+    free(text);
+    free(json);
+    kin_manifest_fini(&manifest);
+}
+
 /* An index without a picture divides by nothing. */
 static void test_empty(void **state)
 {
     (void)state;
     kin_manifest manifest = {.bits = 64};
-    char *text = text_of(kin_index_report_append, &manifest);
-    char *json = text_of(kin_index_report_append_json, &manifest);
+    char *text = text_of(kin_index_report_append, &manifest, NULL);
+    char *json = text_of(kin_index_report_append_json, &manifest, NULL);
     assert_null(strstr(text, "nan"));
     assert_null(strstr(json, "nan"));
     free(text);
@@ -127,10 +156,8 @@ static void test_empty(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_figures),
-        cmocka_unit_test(test_text),
-        cmocka_unit_test(test_json),
-        cmocka_unit_test(test_empty),
+        cmocka_unit_test(test_figures),   cmocka_unit_test(test_text),  cmocka_unit_test(test_json),
+        cmocka_unit_test(test_distances), cmocka_unit_test(test_empty),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
