@@ -65,6 +65,8 @@
 #define KIN_HASHER_WEIGHTS_MAX 12000000u
 #define KIN_HEAD_CLASSES_MAX 4096
 #define KIN_ENCODER_TEXT_BYTES_MAX (1u << 20)
+/* Rows of a mini-batch: larger ones learn no better, and each row takes a copy of every layer. */
+#define KIN_TRAIN_BATCH_MAX 65536
 #define KIN_ENCODER_FILE_BYTES_MAX (64u << 20)
 
 /* Shards of a generation: one a worker slot; a query message names all of them in 16 KiB. */

@@ -173,7 +173,7 @@ static void refusals(void **state)
     options = options_of("itq", 65);
     assert_refused(&options, &source, KIN_BAD_INPUT, "65 bits");
     options = options_of("pq", 64);
-    assert_refused(&options, &source, KIN_BAD_INPUT, "'pq'; there are: itq, lsh");
+    assert_refused(&options, &source, KIN_BAD_INPUT, "'pq'; there are: autoencoder, itq, lsh");
     options = options_of("itq", 64);
     options.dimensions = none.dimensions = 1000000;
     assert_refused(&options, &none, KIN_LIMIT, "1000000 dimensions");

@@ -216,42 +216,21 @@ static kin_status reduce(kin_descent *descent, const float **sums, kin_error *er
     return status;
 }
 
-static void move_momentum(const kin_descent *descent, const float *sums, float *values, size_t at,
-                          size_t count, double rate, double decay)
-{
-    float momentum = (float)descent->options.momentum, step = (float)rate, share = (float)decay;
-    float *velocity = descent->first + at;
-    for (size_t i = 0; i < count; i++) {
-        velocity[i] = momentum * velocity[i] + (sums[i] + share * values[i]);
-        values[i] -= step * velocity[i];
-    }
-}
-
-static void move_adam(const kin_descent *descent, const float *sums, float *values, size_t at,
-                      size_t count, double rate, double decay)
-{
-    float beta1 = (float)descent->options.momentum, beta2 = (float)descent->options.second;
-    float *first = descent->first + at, *second = descent->second + at;
-    double steps = (double)descent->steps;
-    float step = (float)(rate / (1 - pow(descent->options.momentum, steps)));
-    float scale = (float)(1 / (1 - pow(descent->options.second, steps)));
-    float shrink = (float)(rate * decay);
-    for (size_t i = 0; i < count; i++) {
-        first[i] = beta1 * first[i] + (1 - beta1) * sums[i];
-        second[i] = beta2 * second[i] + (1 - beta2) * (sums[i] * sums[i]);
-        values[i] -= shrink * values[i] + step * first[i] / (sqrtf(second[i] * scale) + 1e-8f);
-    }
-}
-
 /* Parameters [from, until) of this rank's part, which are all decayed or all not. */
 static void move_run(const kin_descent *descent, const float *sums, float *values, size_t from,
                      size_t until, double rate, double decay)
 {
+    const kin_descent_options *o = &descent->options;
     size_t at = from - descent->parts[descent->context->rank].at, count = until - from;
-    if (descent->options.method == KIN_DESCENT_ADAM)
-        move_adam(descent, sums + at, values + from, at, count, rate, decay);
+    double steps = (double)descent->steps;
+    if (o->method == KIN_DESCENT_MOMENTUM)
+        kin_floats_momentum(values + from, descent->first + at, sums + at, count,
+                            (float)o->momentum, (float)decay, (float)rate);
     else
-        move_momentum(descent, sums + at, values + from, at, count, rate, decay);
+        kin_floats_adam(values + from, descent->first + at, descent->second + at, sums + at, count,
+                        (float)o->momentum, (float)o->second, (float)(rate * decay),
+                        (float)(rate / (1 - pow(o->momentum, steps))),
+                        (float)(1 / (1 - pow(o->second, steps))));
 }
 
 /* This rank's part of the parameters; decayed spans are ascending. */

@@ -2,6 +2,9 @@
 
 #include <math.h>
 #include <string.h>
+#if defined(__SSE__)
+#include <immintrin.h>
+#endif
 
 /* What every x86-64 and AArch64 has; memory is the limit, not arithmetic. */
 #define WIDTH 4
@@ -80,6 +83,53 @@ void kin_floats_relu_back(float *gradient, const float *output, size_t count)
         store(gradient + i, (vector)((mask)load(gradient + i) & (load(output + i) > 0)));
     for (; i < count; i++)
         if (!(output[i] > 0)) gradient[i] = 0;
+}
+
+void kin_floats_momentum(float *values, float *velocity, const float *sums, size_t count,
+                         float momentum, float decay, float rate)
+{
+    size_t i = 0;
+    for (; i + WIDTH <= count; i += WIDTH) {
+        vector x = load(values + i);
+        vector v = momentum * load(velocity + i) + (load(sums + i) + decay * x);
+        store(velocity + i, v);
+        store(values + i, x - rate * v);
+    }
+    for (; i < count; i++) {
+        velocity[i] = momentum * velocity[i] + (sums[i] + decay * values[i]);
+        values[i] -= rate * velocity[i];
+    }
+}
+
+/* Rounded as sqrtf rounds. */
+static inline vector roots(vector x)
+{
+#if defined(__SSE__)
+    return _mm_sqrt_ps(x);
+#else
+    for (int i = 0; i < WIDTH; i++)
+        x[i] = sqrtf(x[i]);
+    return x;
+#endif
+}
+
+void kin_floats_adam(float *values, float *first, float *second, const float *sums, size_t count,
+                     float beta1, float beta2, float shrink, float rate, float scale)
+{
+    size_t i = 0;
+    for (; i + WIDTH <= count; i += WIDTH) {
+        vector g = load(sums + i), x = load(values + i);
+        vector m = beta1 * load(first + i) + (1 - beta1) * g;
+        vector v = beta2 * load(second + i) + (1 - beta2) * (g * g);
+        store(first + i, m);
+        store(second + i, v);
+        store(values + i, x - (shrink * x + rate * m / (roots(v * scale) + 1e-8f)));
+    }
+    for (; i < count; i++) {
+        first[i] = beta1 * first[i] + (1 - beta1) * sums[i];
+        second[i] = beta2 * second[i] + (1 - beta2) * (sums[i] * sums[i]);
+        values[i] -= shrink * values[i] + rate * first[i] / (sqrtf(second[i] * scale) + 1e-8f);
+    }
 }
 
 void kin_floats_column_sums(const float *matrix, size_t rows, size_t columns, float *sums)

@@ -23,6 +23,15 @@ void kin_floats_logistic_back(float *gradient, const float *output, size_t count
 /* gradient[i] *= 1 - output[i]^2 */
 void kin_floats_tanh_back(float *gradient, const float *output, size_t count);
 
+/* velocity = momentum velocity + sums + decay values; values -= rate velocity. */
+void kin_floats_momentum(float *values, float *velocity, const float *sums, size_t count,
+                         float momentum, float decay, float rate);
+
+/* first = beta1 first + (1 - beta1) sums; second likewise of squares; values -= shrink values +
+ * rate first / (sqrt(second scale) + 1e-8). */
+void kin_floats_adam(float *values, float *first, float *second, const float *sums, size_t count,
+                     float beta1, float beta2, float shrink, float rate, float scale);
+
 /* sums [columns] = the sums of matrix's columns [rows][columns], rows in ascending order. */
 void kin_floats_column_sums(const float *matrix, size_t rows, size_t columns, float *sums);
 

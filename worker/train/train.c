@@ -1,205 +1,132 @@
 #include "worker/train/train.h"
 
-#include <math.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/base/check.h"
 #include "common/base/limits.h"
 #include "common/base/memory.h"
-#include "common/base/random.h"
-#include "common/code/code.h"
-#include "proto/encoder_file.h"
 #include "worker/encode/blas.h"
-#include "worker/train/itq.h"
+#include "worker/train/autoencoder.h"
+#include "worker/train/descent.h"
+#include "worker/train/draft.h"
+#include "worker/train/linear.h"
 #include "worker/train/moments.h"
+#include "worker/train/supervised.h"
 
-/* Shares of the work, for the fraction that tick is told; roughly their times. */
-#define COVARIANCE_END 0.5
-#define EIGENVECTORS_END 0.6
+typedef struct method {
+    const char *name;
+    kin_train_method *learn;
+    bool directions; /* at most as many bits as dimensions */
+    bool descends;   /* by mini-batches */
+} method;
+
+static const method methods[] = {{"autoencoder", kin_learn_autoencoder, false, true},
+                                 {"itq", kin_learn_itq, true, false},
+                                 {"lsh", kin_learn_lsh, true, false},
+                                 {"pcah", kin_learn_pcah, true, false},
+                                 {"sh", kin_learn_sh, true, false},
+                                 {"supervised", kin_learn_supervised, false, true}};
+
+const char *kin_train_methods(void)
+{
+    return "autoencoder, itq, lsh, pcah, sh, supervised";
+}
+
+static const method *find_method(const char *name)
+{
+    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++)
+        if (strcmp(methods[i].name, name) == 0) return &methods[i];
+    return NULL;
+}
+
+/* Widths between features and code, unless told: as in the papers, not wider than the features
+ * need. */
+static const uint32_t autoencoder_layers[] = {512, 256};
+static const uint32_t supervised_layers[] = {1024, 512};
+
+/* Epochs of a sample of count vectors: `usual`, or as many as `steps` take, up to `most`. */
+static uint32_t enough_epochs(uint64_t count, uint32_t batch, uint32_t usual, uint32_t steps,
+                              uint32_t most)
+{
+    uint64_t batches = count < batch ? 1 : count / batch;
+    uint64_t epochs = (steps + batches - 1) / batches;
+    return epochs < usual ? usual : epochs > most ? most : (uint32_t)epochs;
+}
+
+/* What is not given, for a sample of count vectors. */
+static kin_train_options with_defaults(const kin_train_options *given, uint64_t count)
+{
+    kin_train_options o = *given;
+    bool labels = strcmp(o.method, "supervised") == 0;
+    if (o.no_layers) o.layer_count = 0;
+    if (o.layer_count == 0 && !o.no_layers) {
+        o.layers = labels ? supervised_layers : autoencoder_layers;
+        o.layer_count = 2;
+    }
+    if (o.batch == 0) o.batch = labels ? 256 : 512;
+    if (o.epochs == 0) o.epochs = enough_epochs(count, o.batch, 30, 3000, 300);
+    if (o.pretrain_epochs == 0) o.pretrain_epochs = enough_epochs(count, o.batch, 5, 1000, 100);
+    if (o.rate == 0) o.rate = 1e-3;
+    if (o.pretrain_rate == 0) o.pretrain_rate = 0.05;
+    if (o.noise == 0) o.noise = labels ? 0.5 : 2;
+    if (o.dropout == 0) o.dropout = labels ? 0.4 : 0;
+    if (o.input_dropout == 0) o.input_dropout = labels ? 0.2 : 0;
+    if (o.decay == 0) o.decay = labels ? 0.01 : 1e-5;
+    if (o.held_out == 0) o.held_out = 0.05;
+    if (o.patience == 0) o.patience = 10;
+    if (o.head == KIN_HEAD_NONE) o.head = KIN_HEAD_SOFTMAX;
+    return o;
+}
+
+static kin_status check_layers(const kin_train_options *options, kin_error *error)
+{
+    size_t inputs = options->dimensions, weights = 0;
+    if (options->layer_count >= KIN_HASHER_LAYERS_MAX)
+        return kin_fail(error, KIN_LIMIT, "%zu layers before the code; the limit is %u",
+                        options->layer_count, KIN_HASHER_LAYERS_MAX - 1);
+    for (size_t l = 0; l <= options->layer_count; l++) {
+        size_t outputs = l < options->layer_count ? options->layers[l] : options->bits;
+        if (outputs == 0 || outputs > KIN_FEATURE_DIMENSIONS_MAX)
+            return kin_fail(error, KIN_LIMIT, "a layer of %zu units; there are 1 to %u", outputs,
+                            KIN_FEATURE_DIMENSIONS_MAX);
+        weights += (inputs + 1) * outputs;
+        inputs = outputs;
+    }
+    if (weights > KIN_HASHER_WEIGHTS_MAX)
+        return kin_fail(error, KIN_LIMIT, "layers of %zu weights in all; the limit is %u", weights,
+                        KIN_HASHER_WEIGHTS_MAX);
+    if (options->batch < 2 * KIN_BATCH_SLICES || options->batch > KIN_TRAIN_BATCH_MAX)
+        return kin_fail(error, KIN_LIMIT, "batches of %u; there are %u to %u",
+                        (unsigned)options->batch, 2 * KIN_BATCH_SLICES, KIN_TRAIN_BATCH_MAX);
+    if (!(options->rate > 0) || !(options->held_out < 0.9) || !(options->dropout < 0.95) ||
+        !(options->input_dropout < 0.95))
+        return kin_fail(error, KIN_BAD_INPUT,
+                        "a learning rate of %g, %g held out, dropouts of %g and %g: rates are "
+                        "positive, the others below 0.9, 0.95 and 0.95",
+                        options->rate, options->held_out, options->dropout, options->input_dropout);
+    return KIN_OK;
+}
 
 static kin_status check_options(const kin_train_options *options, kin_error *error)
 {
-    if (strcmp(options->method, "itq") != 0 && strcmp(options->method, "lsh") != 0)
-        return kin_fail(error, KIN_BAD_INPUT, "there is no hasher '%s'; there are: itq, lsh",
-                        options->method);
-    if (!kin_code_bits_valid(options->bits))
-        return kin_fail(error, KIN_BAD_INPUT, "%u bits; a code has 64, 128 or 256", options->bits);
+    const method *chosen = find_method(options->method);
+    if (chosen == NULL)
+        return kin_fail(error, KIN_BAD_INPUT, "there is no hasher '%s'; there are: %s",
+                        options->method, kin_train_methods());
+    if (!kin_learned_bits_valid(options->bits))
+        return kin_fail(error, KIN_BAD_INPUT, "%u bits; a code has %u to %u in steps of %u",
+                        options->bits, KIN_LEARNED_BITS_MIN, KIN_CODE_BITS_MAX,
+                        KIN_LEARNED_BITS_STEP);
     if (options->dimensions > KIN_FEATURE_DIMENSIONS_MAX)
         return kin_fail(error, KIN_LIMIT, "features of %u dimensions; the limit is %u",
                         (unsigned)options->dimensions, (unsigned)KIN_FEATURE_DIMENSIONS_MAX);
-    if (options->bits > options->dimensions)
+    if (chosen->directions && options->bits > options->dimensions)
         return kin_fail(error, KIN_BAD_INPUT,
                         "a code of %u bits cannot be learned from features of %u dimensions; take "
                         "fewer bits or other features",
                         options->bits, (unsigned)options->dimensions);
-    return KIN_OK;
-}
-
-/* An eigenvector's sign is LAPACK's whim: make the component of largest magnitude positive. */
-static void fix_signs(double *vectors, size_t count, size_t dimensions)
-{
-    for (size_t i = 0; i < count; i++) {
-        double *vector = vectors + i * dimensions;
-        size_t largest = 0;
-        for (size_t j = 1; j < dimensions; j++)
-            if (fabs(vector[j]) > fabs(vector[largest])) largest = j;
-        if (vector[largest] < 0)
-            for (size_t j = 0; j < dimensions; j++)
-                vector[j] = -vector[j];
-    }
-}
-
-static void tick_covariance_end(void *user)
-{
-    const kin_train_context *context = user;
-    context->tick(context->user, COVARIANCE_END);
-}
-
-/* The principal directions [bits][dimensions] of the sample, the same on every rank. */
-static kin_status learn_directions(const kin_train_context *context,
-                                   const kin_train_options *options, const kin_train_source *source,
-                                   const double *mean, double *directions, kin_error *error)
-{
-    size_t dimensions = source->dimensions, bits = options->bits, size = bits * dimensions;
-    bool root = context->rank == 0;
-    double *covariance = root ? kin_malloc(dimensions * dimensions * sizeof(double)) : NULL;
-    kin_status status =
-        kin_train_covariance(context, source, mean, covariance, 0, COVARIANCE_END, error);
-    /* The last number says whether LAPACK converged: every rank must fail or none. */
-    double *message = kin_calloc(size + 1, sizeof *message);
-    if (status == KIN_OK && root) {
-        double *values = kin_malloc(bits * sizeof *values);
-        message[size] = kin_blas_eigenvectors(dimensions, bits, covariance, values, message,
-                                              tick_covariance_end, (void *)context);
-        fix_signs(message, bits, dimensions);
-        free(values);
-    }
-    free(covariance);
-    context->tick(context->user, EIGENVECTORS_END);
-    if (status == KIN_OK)
-        status = context->broadcast(context->user, message, (size + 1) * sizeof *message, error);
-    if (status == KIN_OK && message[size] == 0)
-        status = kin_fail(error, KIN_BAD_INPUT,
-                          "the eigenvectors of the training sample cannot be computed; try the "
-                          "method lsh");
-    memcpy(directions, message, size * sizeof *directions);
-    free(message);
-    return status;
-}
-
-/* Centred vectors on the directions; the caller frees projected. */
-static kin_itq_slice project_slice(const kin_train_source *source, kin_train_run run, size_t bits,
-                                   const double *mean, const double *transposed_directions)
-{
-    size_t dimensions = source->dimensions;
-    size_t blocks = (run.count + KIN_TRAIN_BLOCK_ROWS - 1) / KIN_TRAIN_BLOCK_ROWS;
-    kin_itq_slice result = {.count = run.count};
-    result.projected = kin_malloc(blocks * KIN_TRAIN_BLOCK_ROWS * bits * sizeof(double));
-    double *block = kin_malloc(KIN_TRAIN_BLOCK_ROWS * dimensions * sizeof *block);
-    float *scratch = kin_malloc(KIN_TRAIN_BLOCK_ROWS * dimensions * sizeof *scratch);
-    for (size_t b = 0; b < blocks; b++) {
-        size_t first = b * KIN_TRAIN_BLOCK_ROWS, rows = run.count - first;
-        if (rows > KIN_TRAIN_BLOCK_ROWS) rows = KIN_TRAIN_BLOCK_ROWS;
-        const float *vectors = kin_source_run(source, run.first + first, rows, scratch);
-        kin_train_centre_block(vectors, rows, dimensions, mean, block);
-        kin_blas_multiply(KIN_TRAIN_BLOCK_ROWS, bits, dimensions, block, transposed_directions,
-                          result.projected + first * bits);
-    }
-    free(scratch);
-    free(block);
-    return result;
-}
-
-static void transpose(size_t rows, size_t columns, const double *matrix, double *transposed)
-{
-    for (size_t i = 0; i < rows; i++)
-        for (size_t j = 0; j < columns; j++)
-            transposed[j * rows + i] = matrix[i * columns + j];
-}
-
-/* planes [bits][dimensions] by PCA and iterative quantization. */
-static kin_status learn_itq(const kin_train_context *context, const kin_train_options *options,
-                            const kin_train_source *source, const double *mean, double *planes,
-                            kin_error *error)
-{
-    size_t dimensions = source->dimensions, bits = options->bits;
-    size_t owned = kin_train_owned_slices(context);
-    double *directions = kin_malloc(bits * dimensions * sizeof *directions);
-    double *transposed = kin_malloc(bits * dimensions * sizeof *transposed);
-    double *rotation = kin_malloc(bits * bits * sizeof *rotation);
-    kin_itq_slice *projected = kin_calloc(owned, sizeof *projected);
-    kin_status status = learn_directions(context, options, source, mean, directions, error);
-    if (status == KIN_OK) {
-        transpose(bits, dimensions, directions, transposed);
-        for (size_t s = 0; s < owned; s++) {
-            projected[s] = project_slice(source, kin_train_slice(context, source->count, s), bits,
-                                         mean, transposed);
-            context->tick(context->user, EIGENVECTORS_END);
-        }
-        status = kin_itq_learn(context, projected, bits, options->seed, options->iterations,
-                               rotation, NULL, EIGENVECTORS_END, 1, error);
-    }
-    if (status == KIN_OK) {
-        memset(planes, 0, bits * dimensions * sizeof *planes);
-        kin_blas_multiply_transposed(bits, dimensions, bits, rotation, bits, directions, dimensions,
-                                     planes, dimensions);
-    }
-    for (size_t s = 0; s < owned; s++)
-        free(projected[s].projected);
-    free(projected);
-    free(rotation);
-    free(transposed);
-    free(directions);
-    return status;
-}
-
-/* Random hyperplanes: Charikar, "Similarity Estimation Techniques from Rounding Algorithms", STOC
- * 2002. Here they go through the mean, so that each halves the sample about evenly. */
-static void draw_lsh(const kin_train_options *options, double *planes)
-{
-    kin_random random = {.state = options->seed};
-    size_t count = (size_t)options->bits * options->dimensions;
-    for (size_t i = 0; i < count; i++)
-        planes[i] = kin_random_gaussian(&random);
-}
-
-/* A text that does not fit fills its zeroed array to the end, which the format refuses by name. */
-static void set_text(char *field, size_t bytes, const char *text)
-{
-    memcpy(field, text, strnlen(text, bytes));
-}
-
-/* Rounds the planes, puts them through the mean, and writes the file. */
-static kin_status write_file(const kin_train_options *options, uint64_t training_count,
-                             const double *mean, const double *planes, kin_buffer *file,
-                             kin_error *error)
-{
-    size_t dimensions = options->dimensions, bits = options->bits;
-    float *rounded = kin_malloc(bits * dimensions * sizeof *rounded);
-    float *thresholds = kin_malloc(bits * sizeof *thresholds);
-    for (size_t i = 0; i < bits; i++) {
-        double threshold = 0;
-        for (size_t j = 0; j < dimensions; j++) {
-            rounded[i * dimensions + j] = (float)planes[i * dimensions + j];
-            threshold += (double)rounded[i * dimensions + j] * mean[j];
-        }
-        thresholds[i] = (float)threshold;
-    }
-    kin_encoder_card card = {.dimensions = options->dimensions,
-                             .bits = options->bits,
-                             .seed = options->seed,
-                             .training_count = training_count};
-    if (strcmp(options->method, "itq") == 0) card.iterations = options->iterations;
-    set_text(card.method, sizeof card.method, options->method);
-    set_text(card.features, sizeof card.features, options->features);
-    set_text(card.decoder, sizeof card.decoder, options->decoder);
-    set_text(card.blas, sizeof card.blas, kin_blas_core_name());
-    kin_status status = kin_encoder_file_build(file, &card, rounded, thresholds, error);
-    free(rounded);
-    free(thresholds);
-    return status;
+    return chosen->descends ? check_layers(options, error) : KIN_OK;
 }
 
 /* Rank 0's file, or its failure, to every rank. */
@@ -218,43 +145,84 @@ static kin_status share_file(const kin_train_context *context, kin_status status
     return shared;
 }
 
-size_t kin_train_memory(const kin_train_options *options, int rank, size_t slices, size_t vectors)
+/* What a method that descends holds: values, gradients of the tree's open nodes, moments, the best
+ * values, a checkpoint, and for each row of a slice a few copies of all layers. */
+static size_t descent_bytes(const kin_train_options *options)
 {
-    size_t dimensions = options->dimensions, bits = options->bits;
+    size_t inputs = options->dimensions, weights = 0, units = inputs;
+    for (size_t l = 0; l <= options->layer_count; l++) {
+        size_t outputs = l < options->layer_count ? options->layers[l] : options->bits;
+        weights += (inputs + 1) * outputs;
+        units += outputs;
+        inputs = outputs;
+    }
+    size_t rows = options->batch / KIN_BATCH_SLICES + 256;
+    return (2 * weights * 14 + rows * units * 12) * sizeof(float);
+}
+
+size_t kin_train_memory(const kin_train_options *given, int rank, size_t slices, size_t vectors)
+{
+    kin_train_options options = with_defaults(given, vectors);
+    const method *chosen = find_method(options.method);
+    size_t dimensions = options.dimensions, bits = options.bits;
     size_t block = KIN_TRAIN_BLOCK_ROWS * dimensions;
-    size_t planes = 5 * bits * dimensions + 4 * dimensions * slices;
+    size_t planes = 6 * bits * dimensions + 4 * dimensions * slices + block;
+    if (chosen != NULL && chosen->descends)
+        return planes * sizeof(double) + descent_bytes(&options) + 4 * vectors * sizeof(uint64_t);
     size_t covariance = kin_train_covariance_numbers(dimensions, slices) + block;
     if (rank == 0) covariance += kin_blas_eigenvectors_numbers(dimensions, bits);
-    size_t quantization = (vectors + slices * KIN_TRAIN_BLOCK_ROWS) * bits + block +
+    size_t quantization = (vectors + slices * KIN_TRAIN_BLOCK_ROWS) * bits + 2 * block +
                           (slices + 16) * (bits * bits + 64 * bits);
-    if (strcmp(options->method, "lsh") == 0) covariance = quantization = 0;
+    if (strcmp(options.method, "lsh") == 0) covariance = quantization = 0;
     return (planes + (covariance > quantization ? covariance : quantization)) * sizeof(double);
 }
 
-kin_status kin_train(const kin_train_context *context, const kin_train_options *options,
+static void describe(const kin_train_options *o, kin_draft *draft)
+{
+    const method *chosen = find_method(o->method);
+    kin_buffer *text = &draft->options;
+    if (strcmp(o->method, "itq") == 0)
+        kin_buffer_printf(text, "iterations=%u\n", (unsigned)o->iterations);
+    if (!chosen->descends) return;
+    kin_buffer_printf(text, "layers=%u", (unsigned)o->dimensions);
+    for (size_t l = 0; l < o->layer_count; l++)
+        kin_buffer_printf(text, "-%u", (unsigned)o->layers[l]);
+    kin_buffer_printf(text, "-%u\nepochs=%u\nbatch=%u\nrate=%g\nnoise=%g\ndecay=%g\nheld-out=%g\n",
+                      o->bits, (unsigned)o->epochs, (unsigned)o->batch, o->rate, o->noise, o->decay,
+                      o->held_out);
+    if (strcmp(o->method, "autoencoder") == 0)
+        kin_buffer_printf(text, "pretrain-epochs=%u\npretrain-rate=%g\n",
+                          (unsigned)o->pretrain_epochs, o->pretrain_rate);
+    else
+        kin_buffer_printf(text, "dropout=%g\ninput-dropout=%g\n", o->dropout, o->input_dropout);
+    kin_buffer_append_string(&draft->curve, "phase\tepoch\tloss\terror\tbalance\trate\theld-out\n");
+}
+
+kin_status kin_train(const kin_train_context *context, const kin_train_options *given,
                      const kin_train_source *source, kin_buffer *file, kin_error *error)
 {
     KIN_CHECK(context->ranks >= 1 && context->rank >= 0 && context->rank < context->ranks);
-    KIN_CHECK(source->dimensions == options->dimensions);
-    kin_status status = check_options(options, error);
+    kin_train_options options = with_defaults(given, source->count);
+    kin_status status = check_options(&options, error);
+    if (status == KIN_OK && strcmp(options.method, "supervised") == 0 && source->count > 0)
+        status = kin_supervised_check(&options, source, error);
     if (status != KIN_OK) return status;
+    KIN_CHECK(source->dimensions == options.dimensions);
     kin_blas_init();
-    double *mean = kin_malloc(options->dimensions * sizeof *mean);
-    double *planes = kin_malloc((size_t)options->bits * options->dimensions * sizeof *planes);
+    double *mean = kin_malloc(options.dimensions * sizeof *mean);
     kin_buffer made = {0};
+    kin_draft draft = {0};
     status = kin_train_mean(context, source, mean, error);
     if (status != KIN_OK) goto done;
-    if (strcmp(options->method, "lsh") == 0)
-        draw_lsh(options, planes);
-    else
-        status = learn_itq(context, options, source, mean, planes, error);
+    describe(&options, &draft);
+    status = find_method(options.method)->learn(context, &options, source, mean, &draft, error);
     if (status != KIN_OK) goto done;
-    if (context->rank == 0) status = write_file(options, source->count, mean, planes, &made, error);
+    if (context->rank == 0) status = kin_draft_write(&draft, &options, source, &made, error);
     status = share_file(context, status, &made, file, error);
     context->tick(context->user, 1);
 done:
+    kin_draft_fini(&draft);
     kin_buffer_fini(&made);
-    free(planes);
     free(mean);
     return status;
 }
