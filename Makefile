@@ -210,6 +210,14 @@ bench:
 	@$(MAKE) --no-print-directory -j$(jobs) all tests
 	@BUILD=$(BUILD) tests/bench/run
 
+# Methods of hashing against each other, into the tables of worker/train/README.md; goes on where it
+# was stopped.
+.PHONY: bench-hashing
+bench-hashing:
+	@deploy/setup build tests hashing network
+	@$(MAKE) --no-print-directory -j$(jobs) all
+	@BUILD=$(BUILD) $(PYTHON) tests/bench/hashing.py
+
 # Coverage-guided fuzzing with clang: FUZZ_SECONDS for each target.
 FUZZ_SECONDS ?= 60
 fuzz_targets := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -260,6 +268,7 @@ help:
 	@echo 'make demo       installs what is missing, indexes a real collection, draws result sheets'
 	@echo 'make check      all tests (check-all: the long ones too)'
 	@echo 'make bench      figures, into tests/bench/RESULTS.md format'
+	@echo 'make bench-hashing   hashers against each other, in Markdown'
 	@echo 'make lint       layers, sizes, names, formatting, static analysis'
 	@echo 'make asan tsan  tests under the address, undefined and thread sanitizers'
 	@echo 'make fuzz       coverage-guided fuzzing (FUZZ_SECONDS=60 a target)'

@@ -174,7 +174,7 @@ def test_held_out():
     rows, report = measure(*arguments)
     ok(report["rows"] == 370 and report["queries"] == 30, "queries are held out", report)
     again, _ = measure(*arguments)
-    other, _ = measure(*arguments, "--seed", 2)
+    other, _ = measure(*arguments, "--query-seed", 2)
     ok(rows == again and rows["codes"] != other["codes"], "the same seed, the same queries")
     _, small = measure(*arguments[:-2])
     ok(small["queries"] == 40, "a tenth at most, where nothing is said", small)

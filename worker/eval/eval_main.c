@@ -95,13 +95,13 @@ static kin_status make_split(eval_job *job, kin_error *error)
                                      .queries = job->queries,
                                      .query_count = count,
                                      .balanced = options->balanced,
-                                     .seed = (uint64_t)options->seed};
+                                     .seed = (uint64_t)options->query_seed};
     kin_status status = kin_split_make(&job->split, &split, error);
     if (status != KIN_OK) return status;
     kin_eval_report *report = &job->report;
     report->database = kin_strdup(kin_dataset_name(job->database));
     report->queries = job->queries == NULL
-                          ? kin_sprintf("held out, seed %lld", (long long)options->seed)
+                          ? kin_sprintf("held out, seed %lld", (long long)options->query_seed)
                           : kin_strdup(kin_dataset_name(job->queries));
     report->rows = job->split.database.count;
     report->asked = job->split.queries.count;
@@ -109,7 +109,7 @@ static kin_status make_split(eval_job *job, kin_error *error)
         (uint64_t)options->first < report->rows ? (uint64_t)options->first : report->rows;
     report->classes = kin_dataset_classes(job->database);
     report->unclassed = job->split.unclassed;
-    report->seed = (uint64_t)options->seed;
+    report->query_seed = (uint64_t)options->query_seed;
     const kin_evaluation_options evaluation = {.first = report->first,
                                                .near = (uint32_t)options->near,
                                                .near_first = (uint64_t)options->near_first,
@@ -137,7 +137,7 @@ static kin_status measure_lines(eval_job *job, kin_error *error)
         kin_eval_report_add(&job->report, "cosine of features")->measured = measured;
     }
     kin_measured chance;
-    kin_evaluation_random(job->evaluation, (uint64_t)job->options->seed, &chance);
+    kin_evaluation_random(job->evaluation, (uint64_t)job->options->query_seed, &chance);
     kin_eval_report_add(&job->report, "chance")->measured = chance;
     return status;
 }

@@ -34,7 +34,7 @@ const char kin_eval_help[] =
     "                        --query-labels, --query-keys, --query-codes are its own\n"
     "      --query-count N   so many of a test set (default 1000; 0: all)\n"
     "      --balanced        as many queries of each class\n"
-    "      --seed N          of draws and trainings (default 1)\n"
+    "      --query-seed N    of the draw of queries (default 1); --seed N: of the first training\n"
     "  -k, --first K         mAP, precision and recall of the first K too (default 100)\n"
     "      --near N          neighbours by cosine that are to be found (default 10) among the\n"
     "      --near-first R    first R (default 100)\n"
@@ -135,7 +135,8 @@ kin_status kin_eval_options_parse(kin_eval_options *options, int argc, char **ar
     const char *methods = NULL, *bits = NULL;
     int64_t of_test_set = 1000;
     int arguments;
-    *options = (kin_eval_options){.first = 100, .near = 10, .near_first = 100, .seed = 1};
+    *options =
+        (kin_eval_options){.first = 100, .near = 10, .near_first = 100, .seed = 1, .query_seed = 1};
     const kin_option table[] = {
         {"labels", 0, KIN_OPTION_TEXT, &options->labels, 0, 0, NULL},
         {"keys", 0, KIN_OPTION_TEXT, &options->keys, 0, 0, NULL},
@@ -152,6 +153,7 @@ kin_status kin_eval_options_parse(kin_eval_options *options, int argc, char **ar
         {"query-count", 0, KIN_OPTION_NUMBER, &of_test_set, 0, QUERIES_MAX, NULL},
         {"balanced", 0, KIN_OPTION_FLAG, &options->balanced, 0, 0, NULL},
         {"seed", 0, KIN_OPTION_NUMBER, &options->seed, 0, INT64_MAX, NULL},
+        {"query-seed", 0, KIN_OPTION_NUMBER, &options->query_seed, 0, INT64_MAX, NULL},
         {"first", 'k', KIN_OPTION_NUMBER, &options->first, 1, FIRST_MAX, NULL},
         {"near", 0, KIN_OPTION_NUMBER, &options->near, 1, 1000, NULL},
         {"near-first", 0, KIN_OPTION_NUMBER, &options->near_first, 1, FIRST_MAX, NULL},

@@ -23,7 +23,7 @@ typedef struct kin_eval_options {
     uint32_t method_count;
     unsigned widths[KIN_EVAL_WIDTHS_MAX]; /* bits */
     uint32_t width_count;
-    int64_t query_count, first, near, near_first, seed, seeds, train;
+    int64_t query_count, first, near, near_first, seed, query_seed, seeds, train;
     bool balanced, json, markdown, help;
     bool test_set; /* queries names one */
 } kin_eval_options;

@@ -246,14 +246,15 @@ void kin_eval_report_json(const kin_eval_report *report, kin_buffer *out)
     kin_text_append_json(out, report->database, strlen(report->database));
     kin_buffer_append_string(out, ",\n  \"queries_from\": ");
     kin_text_append_json(out, report->queries, strlen(report->queries));
-    kin_buffer_printf(out,
-                      ",\n  \"rows\": %llu, \"queries\": %llu, \"classes\": %u, \"unclassed\": "
-                      "%llu, \"first\": %llu, \"near\": %llu, \"near_first\": %llu, \"seed\": "
-                      "%llu,\n  \"measured\": [",
-                      (unsigned long long)report->rows, (unsigned long long)report->asked,
-                      report->classes, (unsigned long long)report->unclassed,
-                      (unsigned long long)report->first, (unsigned long long)report->near,
-                      (unsigned long long)report->near_first, (unsigned long long)report->seed);
+    kin_buffer_printf(
+        out,
+        ",\n  \"rows\": %llu, \"queries\": %llu, \"classes\": %u, \"unclassed\": "
+        "%llu, \"first\": %llu, \"near\": %llu, \"near_first\": %llu, \"query_seed\": "
+        "%llu,\n  \"measured\": [",
+        (unsigned long long)report->rows, (unsigned long long)report->asked, report->classes,
+        (unsigned long long)report->unclassed, (unsigned long long)report->first,
+        (unsigned long long)report->near, (unsigned long long)report->near_first,
+        (unsigned long long)report->query_seed);
     for (uint32_t i = 0; i < report->count; i++) {
         kin_buffer_append_string(out, i == 0 ? "\n" : ",\n");
         append_row(report, &report->measured[i], figures, figure_count, out);

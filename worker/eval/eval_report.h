@@ -25,7 +25,7 @@ typedef struct kin_eval_report {
     uint64_t near, near_first;
     uint32_t classes;   /* 0: none were given */
     uint64_t unclassed; /* rows left out */
-    uint64_t seed;
+    uint64_t query_seed;
     kin_eval_row *measured; /* [count]: trainings that differ in the seed alone are neighbours */
     uint32_t count;
 } kin_eval_report;
