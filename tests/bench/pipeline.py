@@ -2,7 +2,8 @@
 """JPEG files to codes by the default network, one rank: the share of each stage of a build, for
 photos of 500 x 375 and 1920 x 1080. Limit: what is neither decoding nor network under 5 %.
 
-  BUILD=build tests/bench/pipeline.py [--pictures 4000] [--model FILE.onnx[:TENSOR]...]
+  BUILD=build tests/bench/pipeline.py [--pictures 4000] [--size 1920x1080]
+                                      [--model FILE.onnx[:TENSOR]...]
 """
 import argparse
 import os
@@ -69,10 +70,13 @@ def main():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pictures", type=int, default=4000, help="of each size; %(default)s")
     parser.add_argument("--model", metavar="FILE.onnx[:TENSOR]...", help=f"default: {NETWORK}")
+    parser.add_argument("--size", metavar="WxH", help="of the pictures; default: 500x375, then "
+                        "1920x1080")
     options = parser.parse_args()
+    sizes = [tuple(map(int, options.size.split("x")))] if options.size else SIZES
     model = options.model or fetched()
     heading = True
-    for width, height in SIZES:
+    for width, height in sizes:
         with tempfile.TemporaryDirectory() as work:
             make_photos(f"{work}/photos", options.pictures, width, height)
             seconds, shares = build(model, f"{work}/photos", f"{work}/index")

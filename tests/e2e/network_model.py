@@ -85,6 +85,20 @@ def test_run():
                     os.unlink("out.npy")
 
 
+def test_named_tensor():
+    """The tensor behind the file's name, as build takes it."""
+    x = random([1, 3, 16, 16], 7)
+    np.save("in.npy", x)
+    done = run(f"{GOOD}:flat", "--run", "in.npy", "-o", "out.npy")
+    ok(done.returncode == 0 and np.abs(np.load("out.npy") - by_hand(x)["flat"]).max() < 1e-4,
+       "FILE.onnx:TENSOR is the same as --tap", done.stderr)
+    os.unlink("out.npy")
+    for name in ("nobody", "flat,out", ""):
+        done = run(f"{GOOD}:{name}")
+        ok(done.returncode == 1 and f"no tensor '{name}'" in done.stderr,
+           f"a tensor '{name}' that is not there is one sentence", done.stderr)
+
+
 def test_other_types():
     """Arrays of half and double inputs; results that are whole numbers."""
     write("half.onnx", model({"x": (["n", 2], "float16")},
@@ -263,6 +277,7 @@ with tempfile.TemporaryDirectory() as folder:
     os.chdir(folder)
     write(GOOD, pictures_network())
     test_run()
+    test_named_tensor()
     test_other_types()
     test_listing()
     test_open_shapes()

@@ -17,14 +17,14 @@
 #include "worker/index/models.h"
 
 static const char help[] =
-    "usage: kindred-index model [OPTION]... FILE.onnx\n"
+    "usage: kindred-index model [OPTION]... FILE.onnx[:TENSOR]\n"
     "\n"
     "Shows what a network holds: every operator as it will run, shapes, parameters, "
     "multiply-adds,\n"
     "memory, and the tensors that can be tapped. With --run, runs it.\n"
     "\n"
     "      --run IN.npy     float32 numbers of the input's shape, [n][c][h][w] as a rule\n"
-    "      --tap TENSOR     give this tensor instead of the model's output\n"
+    "      --tap TENSOR     give this tensor instead of the model's output; also FILE.onnx:TENSOR\n"
     "  -o, --output OUT.npy where the result of --run goes\n"
     "      --shape N,C,H,W  shape of the input, where the model leaves it open\n"
     "      --reference      plain loops instead of fast kernels, as KINDRED_ENGINE=reference does\n"
@@ -193,7 +193,11 @@ int kin_model_command(int argc, char **argv)
         kin_log(KIN_LOG_ERROR, "%s", error.text);
         return 2;
     }
-    status = show_or_run(&options, argv[1], &error);
+    const char *tensor;
+    char *path = kin_model_split(argv[1], &tensor);
+    if (tensor != NULL && options.tap == NULL) options.tap = tensor;
+    status = show_or_run(&options, path, &error);
+    free(path);
     if (status != KIN_OK) kin_log(KIN_LOG_ERROR, "%s", error.text);
     return status == KIN_OK ? 0 : 1;
 }
