@@ -34,9 +34,11 @@ static inline void ones_of_tails(const uint8_t *tails, uint8x16_t query, unsigne
     }
 }
 
-static inline uint32_t run(const uint8_t *group, uint32_t lane, uint32_t count,
-                           const kin_group_query *query, uint32_t limit, kin_candidate *candidates,
-                           unsigned planes, unsigned tail)
+static inline __attribute__((always_inline)) uint32_t run(const uint8_t *group, uint32_t lane,
+                                                          uint32_t count,
+                                                          const kin_group_query *query,
+                                                          uint32_t limit, kin_candidate *candidates,
+                                                          unsigned planes, unsigned tail)
 {
     uint8x16_t values[KIN_CODE_BITS_MAX / 32];
     for (unsigned p = 0; p <= planes; p++)
