@@ -36,8 +36,22 @@ static bool is_choice(const char *choices, const char *value)
     return false;
 }
 
+static kin_status assign_real(const kin_option *option, const char *value, kin_error *error)
+{
+    char *end;
+    double number = strtod(value, &end);
+    if (end == value || *end != 0 || !(number >= (double)option->minimum) ||
+        !(number <= (double)option->maximum))
+        return kin_fail(error, KIN_BAD_INPUT, "--%s is '%s'; it takes a number from %lld to %lld",
+                        option->name, value, (long long)option->minimum,
+                        (long long)option->maximum);
+    *(double *)option->target = number;
+    return KIN_OK;
+}
+
 static kin_status assign(const kin_option *option, const char *value, kin_error *error)
 {
+    if (option->kind == KIN_OPTION_REAL) return assign_real(option, value, error);
     if (option->kind == KIN_OPTION_TEXT) {
         if (option->choices != NULL && !is_choice(option->choices, value))
             return kin_fail(error, KIN_BAD_INPUT, "--%s is '%s'; it takes one of %s", option->name,

@@ -8,10 +8,11 @@
 #include "common/base/status.h"
 
 typedef enum kin_option_kind {
-    KIN_OPTION_FLAG,  /* bool *: --name */
-    KIN_OPTION_TEXT,  /* const char **: --name VALUE or --name=VALUE; borrows argv */
-    KIN_OPTION_LIST,  /* kin_option_list *: a text each time it is given; borrows argv */
-    KIN_OPTION_NUMBER /* int64_t *: decimal within [minimum, maximum] */
+    KIN_OPTION_FLAG,   /* bool *: --name */
+    KIN_OPTION_TEXT,   /* const char **: --name VALUE or --name=VALUE; borrows argv */
+    KIN_OPTION_LIST,   /* kin_option_list *: a text each time it is given; borrows argv */
+    KIN_OPTION_NUMBER, /* int64_t *: decimal within [minimum, maximum] */
+    KIN_OPTION_REAL    /* double *: likewise, with a fraction or an exponent where wanted */
 } kin_option_kind;
 
 #define KIN_OPTION_LIST_MAX 16
