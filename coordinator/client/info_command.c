@@ -1,6 +1,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +12,7 @@
 #include "coordinator/client/code_survey.h"
 #include "coordinator/client/commands.h"
 #include "coordinator/client/index_report.h"
+#include "proto/encoder_file.h"
 #include "proto/generation.h"
 #include "proto/ledger.h"
 
@@ -41,6 +43,22 @@ static void survey_codes(const char *folder, const kin_manifest *manifest, kin_c
     survey->pairs = 0;
 }
 
+/* Codes may have fewer bits than are stored: said beside the hasher's name. A generation whose
+ * encoder cannot be read is reported as its manifest describes it; kindred verify says more. */
+static void tell_learned_bits(const char *folder, kin_manifest *manifest)
+{
+    char *path = kin_path_join(folder, KIN_ENCODER_FILE);
+    kin_buffer bytes = {0};
+    kin_encoder_file file;
+    if (kin_file_read(path, KIN_ENCODER_FILE_BYTES_MAX, &bytes, NULL) == KIN_OK &&
+        kin_encoder_file_parse(&file, bytes.data, bytes.bytes, path, NULL) == KIN_OK &&
+        file.card.bits < manifest->bits)
+        snprintf(manifest->hasher, sizeof manifest->hasher, "%s, %hu learned,", file.card.method,
+                 (unsigned short)file.card.bits);
+    kin_buffer_fini(&bytes);
+    free(path);
+}
+
 static kin_status report(const char *index, bool json, kin_buffer *out, kin_error *error)
 {
     char generation[KIN_GENERATION_NAME_BYTES], *folder = NULL;
@@ -51,10 +69,12 @@ static kin_status report(const char *index, bool json, kin_buffer *out, kin_erro
     if (status != KIN_OK) return status;
     kin_code_survey survey;
     survey_codes(folder, &manifest, &survey);
-    if (json)
+    if (json) {
         kin_index_report_append_json(out, index, generation, &manifest, &survey);
-    else
+    } else {
+        tell_learned_bits(folder, &manifest);
         kin_index_report_append(out, index, generation, &manifest, &survey);
+    }
     kin_manifest_fini(&manifest);
     free(folder);
     return KIN_OK;

@@ -95,8 +95,8 @@ def test_mistakes(work):
     cases = [
         ([], 2, "no -o INDEX"),
         (["-o", "x"], 2, "nothing to index"),
-        (["-o", "x", "--bits", "65", "pictures"], 2, "64, 128 or 256"),
-        (["-o", "x", "--hasher", "md5", "pictures"], 2, "itq|lsh"),
+        (["-o", "x", "--bits", "65", "pictures"], 2, "steps of 8"),
+        (["-o", "x", "--hasher", "md5", "pictures"], 2, "no hasher 'md5'"),
         (["-o", "x", "--features", "nose", "pictures"], 2, "builtin"),
         (["-o", "x", "--shard", "4", "pictures"], 2, "did you mean"),
         (["-o", "x", "-0", "pictures"], 2, "--list"),

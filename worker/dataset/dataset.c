@@ -360,6 +360,12 @@ const char *kin_dataset_features(const kin_dataset *dataset)
     return kin_index_rows_manifest(dataset->rows)->features;
 }
 
+const char *kin_dataset_decoder(const kin_dataset *dataset)
+{
+    if (dataset->kind != SOURCE_INDEX) return NULL;
+    return kin_index_rows_manifest(dataset->rows)->decoder;
+}
+
 kin_digest kin_dataset_digest(const kin_dataset *dataset)
 {
     if (dataset->kind == SOURCE_INDEX) return kin_index_rows_digest(dataset->rows);

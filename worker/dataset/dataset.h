@@ -83,6 +83,8 @@ const char *kin_dataset_class_name(const kin_dataset *dataset, uint32_t label);
 
 /* What the features of an INDEX are ("builtin/1"); NULL for files, whose digest then says it. */
 const char *kin_dataset_features(const kin_dataset *dataset);
+/* The decoder that made the pixels of an INDEX's pictures; NULL for files. */
+const char *kin_dataset_decoder(const kin_dataset *dataset);
 /* Of the source's bytes: the file of vectors or pixels, the manifest. Reads all of them. */
 kin_digest kin_dataset_digest(const kin_dataset *dataset);
 

@@ -3,7 +3,8 @@
  * neither on neighbours nor on the number of pictures.
  *
  * Methods: 1x1 as matrix product; Winograd's minimal filters (Lavin and Gray, CVPR 2016) for 3x3,
- * 5x5, and lines of 3 and 7 taps at stride 1, "winograd4" (tiles of 4x4), 2 (of 2x2), 5, 3, 7;
+ * 5x5, and lines of 3 and 7 taps: "winograd4" (tiles of 4x4), 2 (of 2x2), 5, 3, 7, and for 3x3 at
+ * stride 2 "winograd/2";
  * im2col and product for the rest; depthwise and grouped ones directly. */
 #ifndef WORKER_ENCODE_CONVOLUTION_H
 #define WORKER_ENCODE_CONVOLUTION_H

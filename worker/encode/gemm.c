@@ -14,8 +14,8 @@
 #define CHUNK_ROWS_MIN 48
 /* Panels that stay in the cache while all rows pass: then c is written from end to end. */
 #define PANELS_SMALL_BYTES ((size_t)128 << 10)
-/* Below this depth a product waits for c rather than for sums: c is fetched ahead. */
-#define SHALLOW 32
+/* Below this depth a tile waits for c rather than for its sums: c is fetched ahead. */
+#define SHALLOW 96
 /* Rows this many floats apart share their sets of a first-level cache, which has this many ways. */
 #define SET_STRIDE 1024
 #define SET_WAYS 8
@@ -86,6 +86,14 @@ static void fetch_rows(const kin_tile *tile, size_t rows)
             __builtin_prefetch(tile->c + row * tile->c_stride + j, 1);
 }
 
+/* Calls for the lines of the sum, which the tile adds when all else is done. */
+static void fetch_sum(const kin_tile *tile, size_t rows)
+{
+    for (size_t row = 0; row < rows; row++)
+        for (size_t j = 0; j < tile->columns; j += KIN_ALIGNMENT / sizeof(float))
+            __builtin_prefetch(tile->sum + row * tile->sum_stride + j);
+}
+
 /* Rows [row, row + rows) of a line against one panel. */
 static void run_tile(const kin_kernels *kernels, const kin_product *product, kin_tile *tile,
                      size_t line, size_t row, size_t rows, size_t first)
@@ -96,6 +104,7 @@ static void run_tile(const kin_kernels *kernels, const kin_product *product, kin
     if (product->sum != NULL)
         tile->sum = product->sum + line * product->sum_line + row * product->sum_stride + first;
     if (product->depth < SHALLOW) fetch_rows(tile, rows);
+    if (tile->sum != NULL) fetch_sum(tile, rows);
     kernels->tiles[step][rows - 1](tile);
 }
 

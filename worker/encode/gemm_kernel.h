@@ -61,18 +61,19 @@ typedef struct kin_depthwise_span {
     float low, high;
 } kin_depthwise_span;
 
-/* Winograd's transforms that there are: outputs of a tile, taps. Those with one number of each are
- * along a line or a column. */
+/* Winograd's transforms that there are: outputs of a tile, taps, stride where it is not 1. Those
+ * with one number of each are along a line or a column. */
 typedef enum kin_winograd_form {
     KIN_WINOGRAD_2X2_3X3,
     KIN_WINOGRAD_4X4_3X3,
     KIN_WINOGRAD_2X2_5X5,
+    KIN_WINOGRAD_2X2_3X3_2, /* at stride 2 */
     KIN_WINOGRAD_4_3,
     KIN_WINOGRAD_2_7,
     KIN_WINOGRAD_FORMS
 } kin_winograd_form;
 
-/* A tile of m x m outputs with r x r taps, n = m + r - 1, or of m in a line, of all channels. The
+/* A tile of m x m outputs of n x n inputs, or of m of n in a line, of all channels. The
  * arrays behind to, from and bias hold whole vectors. */
 typedef struct kin_winograd_in {
     const float *pixels[36]; /* [n][n] or [n] */

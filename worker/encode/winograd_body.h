@@ -1,7 +1,10 @@
 /* The transforms of Winograd's minimal filters (Lavin and Gray, CVPR 2016), vectors of channels at
  * a time. m outputs of r taps in a line need n inputs, n = m + r - 1, and n products: F(m, r). They
  * are polynomials at n - 1 points and at infinity: 0, 1, -1 for n = 4; 2, -2 too for n = 6; 1/2,
- * -1/2 too for n = 8. Tiles are m x m outputs, or m of a line or a column. */
+ * -1/2 too for n = 8. Tiles are m x m outputs, or m of a line or a column.
+ *
+ * At stride 2 (n = 5, m = 2, r = 3) the even inputs meet two taps, F(2, 2) at 0, 1 and infinity;
+ * the odd ones meet the middle tap as they are. */
 #ifndef WORKER_ENCODE_WINOGRAD_BODY_H
 #define WORKER_ENCODE_WINOGRAD_BODY_H
 
@@ -15,6 +18,16 @@ KIN_INLINE void winograd_in_4(const lanes *d, lanes *v, const size_t step)
     v[step] = d[step] + d[2 * step];
     v[2 * step] = d[2 * step] - d[step];
     v[3 * step] = d[step] - d[3 * step];
+}
+
+/* Stride 2. */
+KIN_INLINE void winograd_in_5(const lanes *d, lanes *v, const size_t step)
+{
+    v[0] = d[0] - d[2 * step];
+    v[step] = d[2 * step];
+    v[2 * step] = d[2 * step] - d[4 * step];
+    v[3 * step] = d[step];
+    v[4 * step] = d[3 * step];
 }
 
 KIN_INLINE void winograd_in_6(const lanes *d, lanes *v, const size_t step)
@@ -58,6 +71,8 @@ KIN_INLINE void winograd_line_in(const size_t n, const lanes *d, lanes *v, const
 {
     if (n == 4)
         winograd_in_4(d, v, step);
+    else if (n == 5)
+        winograd_in_5(d, v, step);
     else if (n == 6)
         winograd_in_6(d, v, step);
     else
@@ -69,6 +84,11 @@ KIN_INLINE void winograd_line_out(const size_t n, const size_t m, const lanes *w
                                   const size_t step)
 {
     const lanes two = lanes_all(2);
+    if (n == 5) {
+        y[0] = w[0] + w[step] + w[3 * step];
+        y[step] = w[step] - w[2 * step] + w[4 * step];
+        return;
+    }
     lanes near = w[step] + w[2 * step], near_odd = w[step] - w[2 * step];
     if (n == 4) {
         y[0] = w[0] + near;
@@ -182,21 +202,23 @@ KIN_INLINE void winograd_tile_out(const kin_winograd_out *out, const size_t line
     }
 
 WINOGRAD_IN(winograd_in_4x4, 4, 4)
+WINOGRAD_IN(winograd_in_5x5, 5, 5)
 WINOGRAD_IN(winograd_in_6x6, 6, 6)
 WINOGRAD_IN(winograd_in_1x6, 1, 6)
 WINOGRAD_IN(winograd_in_1x8, 1, 8)
 WINOGRAD_OUT(winograd_out_2x2_3x3, 4, 4, 2)
 WINOGRAD_OUT(winograd_out_4x4_3x3, 6, 6, 4)
 WINOGRAD_OUT(winograd_out_2x2_5x5, 6, 6, 2)
+WINOGRAD_OUT(winograd_out_2x2_3x3_2, 5, 5, 2)
 WINOGRAD_OUT(winograd_out_4_3, 1, 6, 4)
 WINOGRAD_OUT(winograd_out_2_7, 1, 8, 2)
 
 /* In the order of kin_winograd_form. */
-#define WINOGRAD                                                                          \
-    {                                                                                     \
-        {winograd_in_4x4, winograd_out_2x2_3x3}, {winograd_in_6x6, winograd_out_4x4_3x3}, \
-            {winograd_in_6x6, winograd_out_2x2_5x5}, {winograd_in_1x6, winograd_out_4_3}, \
-            {winograd_in_1x8, winograd_out_2_7},                                          \
+#define WINOGRAD                                                                                \
+    {                                                                                           \
+        {winograd_in_4x4, winograd_out_2x2_3x3}, {winograd_in_6x6, winograd_out_4x4_3x3},       \
+            {winograd_in_6x6, winograd_out_2x2_5x5}, {winograd_in_5x5, winograd_out_2x2_3x3_2}, \
+            {winograd_in_1x6, winograd_out_4_3}, {winograd_in_1x8, winograd_out_2_7},           \
     }
 
 #endif

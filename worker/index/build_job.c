@@ -33,11 +33,15 @@ static void check(kin_build_state *build, kin_status status, const kin_error *er
 static kin_status check_bits(const kin_build_state *build, kin_error *error)
 {
     uint32_t dimensions = kin_features_dimensions(build->features);
-    if (build->options->bits <= dimensions) return KIN_OK;
+    const kin_hasher_options *hasher = &build->options->hasher;
+    if (hasher->file.bytes > 0) /* features that have yet to learn their means change their name */
+        return kin_features_want_means(build->features) ? KIN_OK
+                                                        : kin_sampling_check_given(build, error);
+    if (hasher->bits <= dimensions || !kin_hasher_options_within_dimensions(hasher)) return KIN_OK;
     return kin_fail(error, KIN_BAD_INPUT,
                     "the features are %u numbers a picture, which cannot give %u bits; take fewer "
                     "bits (--bits), or other features",
-                    (unsigned)dimensions, build->options->bits);
+                    (unsigned)dimensions, (unsigned)hasher->bits);
 }
 
 static kin_status gather_sources(kin_build_state *build, kin_inputs *inputs, kin_error *error)
@@ -183,6 +187,15 @@ static void announce(kin_build_state *build)
             kin_text_bytes(kin_summary_memory_bound(build), memory));
 }
 
+/* A hasher that is given needs no sample. */
+static void skip_sample(kin_build_state *build)
+{
+    build->sampled_pictures = build->options->hasher.card.training_count;
+    find_done_chunks(build);
+    build->inputs_before = inputs_done(build);
+    if (build->progress != NULL) announce(build);
+}
+
 /* Reads the sample. Where it holds no picture at all, it is made twice as large, which keeps the
  * chunks that it had, until it holds one or is all there is. */
 static void read_sample(kin_build_state *build)
@@ -215,7 +228,8 @@ static void run_stages(kin_build_state *build)
     int64_t centring_ns = kin_clock_ns();
     if (kin_features_want_means(build->features)) kin_centring_learn(build);
     centring_ns = kin_clock_ns() - centring_ns;
-    kin_sampling_reserve(build);
+    bool given = build->options->hasher.file.bytes > 0;
+    if (!given) kin_sampling_reserve(build);
     const kin_feature_table *table = build->table.path != NULL ? &build->table : NULL;
     build->worker =
         kin_chunk_worker_new(&(kin_chunk_sources){.building = building,
@@ -227,7 +241,10 @@ static void run_stages(kin_build_state *build)
                                                   .comm = build->comm});
     kin_work_times *times = kin_chunk_worker_times(build->worker);
     times->learn_ns += centring_ns;
-    read_sample(build);
+    if (given)
+        skip_sample(build);
+    else
+        read_sample(build);
     if (build->sampled_pictures > 0) { /* else there is no picture, which publishing refuses */
         int64_t learn_ns = kin_clock_ns();
         kin_sampling_train(build);
@@ -279,10 +296,12 @@ static kin_status open_early(kin_build_state *build, bool speaks, kin_error *err
     if (options->source == KIN_FEATURES_COMPUTED || options->thumbnail_side > 0)
         status = kin_decoder_open(&build->decoder, &decoder, error);
     if (status != KIN_OK || options->source != KIN_FEATURES_COMPUTED) return status;
-    if (options->models.count == 0)
-        return kin_features_open(&build->features,
-                                 options->features == NULL ? "builtin" : options->features, NULL, 0,
-                                 error);
+    if (options->models.count == 0) {
+        status = kin_features_open(&build->features,
+                                   options->features == NULL ? "builtin" : options->features, NULL,
+                                   0, error);
+        return status == KIN_OK ? check_bits(build, error) : status;
+    }
     status =
         kin_models_gather(&build->network, &options->models, &options->settings, speaks, error);
     if (status == KIN_OK)

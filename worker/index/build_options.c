@@ -22,16 +22,19 @@ const char kin_build_help[] =
     "  -l, --list FILE      also what FILE names, one path a line; - for standard input\n"
     "  -0, --null           NUL bytes, not line ends, separate the paths of the list\n"
     "      --follow-links   follow symbolic links within folders\n"
-    "      --bits N         bits of a code: 64 (default), 128 or 256\n"
+    "      --bits N         bits of a code: 16 to 256 in steps of 8 (64)\n"
     "      --features WHAT  what pictures are compared by: builtin (default), or the features\n"
     "                       that an INDEX keeps, for its pictures (no SOURCE then), or FILE.npy,\n"
     "                       whose row i is of line i of --list (pictures are not opened)\n"
     "      --model FILE.onnx[:TENSOR[,TENSOR]]  or by a network; several are joined\n"
     "      --set WORD=VALUE what its sidecar would say: size=224, interpolation=bicubic ...\n"
     "      --keep-features  keep the numbers that pictures are compared by (.npy)\n"
-    "      --hasher NAME    itq (learned from the pictures; default) or lsh (random planes)\n"
+    "      --hasher NAME    how codes are made: by one of the methods of kindred-index train\n"
+    "                       (itq), learned from the pictures, or by a FILE that train has made\n"
     "      --sample N       pictures that the hasher learns from (32768)\n"
     "      --seed N         of its random numbers (1)\n"
+    "      --labels WHAT    classes for the hasher supervised: folders, top-folders, or a file;\n"
+    "                       and the other options of learning that train --help lists\n"
     "      --shards N       files that the codes are divided into (4, more for large collections)\n"
     "      --thumbnail N    longer side of the thumbnails that are kept (96; 0 for none)\n"
     "      --keep N         keep the N newest generations and remove older ones (all)\n"
@@ -44,7 +47,7 @@ const char kin_build_help[] =
 
 /* Where numbers of the command line are put, to be narrowed. */
 typedef struct numbers {
-    int64_t bits, shards, thumbnail, sample, seed, keep;
+    int64_t shards, thumbnail, sample, keep;
 } numbers;
 
 /* Names come first: what else is called builtin is ./builtin. */
@@ -102,9 +105,10 @@ static kin_status check(const kin_build_options *options, const numbers *n, kin_
                         "there is --set, which is about a model, but no --model");
     kin_status status = check_source(options, n, error);
     if (status != KIN_OK) return status;
-    if (!kin_code_bits_valid((unsigned)n->bits))
-        return kin_fail(error, KIN_BAD_INPUT, "--bits is %lld; a code has 64, 128 or 256",
-                        (long long)n->bits);
+    if (kin_hasher_options_wants_labels(&options->hasher) && options->hasher.labels == NULL)
+        return kin_fail(error, KIN_BAD_INPUT,
+                        "the hasher supervised learns from classes; give --labels folders, "
+                        "top-folders, or a file");
     if (options->null_separated && options->list_path == NULL)
         return kin_fail(error, KIN_BAD_INPUT, "--null is about a list, but there is no --list");
     return KIN_OK;
@@ -113,24 +117,20 @@ static kin_status check(const kin_build_options *options, const numbers *n, kin_
 kin_status kin_build_options_parse(kin_build_options *options, int argc, char **argv,
                                    kin_error *error)
 {
-    *options = (kin_build_options){.hasher = "itq"};
-    numbers n = {.bits = KIN_CODE_BITS_DEFAULT,
-                 .thumbnail = -1, /* not given */
-                 .sample = KIN_TRAINING_PICTURES_DEFAULT,
-                 .seed = 1};
+    *options = (kin_build_options){0};
+    kin_hasher_options_init(&options->hasher);
+    numbers n = {.thumbnail = -1, /* not given */ .sample = KIN_TRAINING_PICTURES_DEFAULT};
     const kin_option table[] = {
         {"output", 'o', KIN_OPTION_TEXT, &options->index_path, 0, 0, NULL},
         {"list", 'l', KIN_OPTION_TEXT, &options->list_path, 0, 0, NULL},
         {"null", '0', KIN_OPTION_FLAG, &options->null_separated, 0, 0, NULL},
         {"follow-links", 0, KIN_OPTION_FLAG, &options->follow_links, 0, 0, NULL},
-        {"bits", 0, KIN_OPTION_NUMBER, &n.bits, KIN_CODE_BITS_MIN, KIN_CODE_BITS_MAX, NULL},
         {"features", 0, KIN_OPTION_TEXT, &options->features, 0, 0, NULL},
         {"model", 0, KIN_OPTION_LIST, &options->models, 0, 0, NULL},
         {"set", 0, KIN_OPTION_LIST, &options->settings, 0, 0, NULL},
         {"keep-features", 0, KIN_OPTION_FLAG, &options->keep_features, 0, 0, NULL},
-        {"hasher", 0, KIN_OPTION_TEXT, &options->hasher, 0, 0, "itq|lsh"},
         {"sample", 0, KIN_OPTION_NUMBER, &n.sample, 1, KIN_SAMPLE_PICTURES_MAX, NULL},
-        {"seed", 0, KIN_OPTION_NUMBER, &n.seed, 0, INT64_MAX, NULL},
+        KIN_HASHER_OPTION_ROWS(&options->hasher),
         {"shards", 0, KIN_OPTION_NUMBER, &n.shards, 1, KIN_SHARDS_MAX, NULL},
         {"thumbnail", 0, KIN_OPTION_NUMBER, &n.thumbnail, 0, KIN_THUMBNAIL_SIDE_MAX, NULL},
         {"keep", 0, KIN_OPTION_NUMBER, &n.keep, 1, 1000000, NULL},
@@ -142,7 +142,9 @@ kin_status kin_build_options_parse(kin_build_options *options, int argc, char **
     kin_status status = kin_options_parse(table, argc, argv, &options->source_count, error);
     if (status != KIN_OK || options->help) return status;
     options->sources = argv + 1;
-    options->bits = (unsigned)n.bits;
+    status = kin_hasher_options_check(&options->hasher, error);
+    if (status != KIN_OK) return status;
+    options->bits = kin_stored_bits((unsigned)options->hasher.bits);
     options->shards = (uint32_t)n.shards;
     if (options->features != NULL && !is_builtin(options->features) &&
         kin_path_exists(options->features))
@@ -153,7 +155,6 @@ kin_status kin_build_options_parse(kin_build_options *options, int argc, char **
     else if (options->source == KIN_FEATURES_COMPUTED)
         options->thumbnail_side = KIN_THUMBNAIL_SIDE_DEFAULT;
     options->sample_pictures = (uint64_t)n.sample;
-    options->seed = (uint64_t)n.seed;
     options->keep = (uint32_t)n.keep;
     return check(options, &n, error);
 }
@@ -162,11 +163,12 @@ kin_digest kin_build_options_digest(const kin_build_options *options, const char
 {
     kin_buffer text = {0};
     char *folder = getcwd(NULL, 0);
-    kin_buffer_printf(
-        &text, "%u %d %s %s %s %u %u %llu %llu %d %d %d\n", options->bits, options->source,
-        features, options->hasher, kin_decoder_name(), options->shards, options->thumbnail_side,
-        (unsigned long long)options->sample_pictures, (unsigned long long)options->seed,
-        options->follow_links, options->null_separated, options->keep_features);
+    kin_buffer_printf(&text, "%u %d %s %s %u %u %llu %d %d %d ", options->bits, options->source,
+                      features, kin_decoder_name(), options->shards, options->thumbnail_side,
+                      (unsigned long long)options->sample_pictures, options->follow_links,
+                      options->null_separated, options->keep_features);
+    kin_hasher_options_describe(&options->hasher, &text);
+    kin_buffer_append_byte(&text, '\n');
     const char *paths[] = {folder != NULL ? folder : "",
                            options->list_path != NULL ? options->list_path : ""};
     for (int i = 0; i < 2 + options->source_count; i++) {

@@ -8,6 +8,7 @@
 #include "common/base/checksum.h"
 #include "common/base/options.h"
 #include "common/base/status.h"
+#include "worker/index/hasher_options.h"
 
 /* Where feature vectors come from. */
 typedef enum kin_features_source {
@@ -18,15 +19,15 @@ typedef enum kin_features_source {
 
 typedef struct kin_build_options {
     const char *index_path;
-    unsigned bits;
+    unsigned bits;        /* of a code in storage */
     const char *features; /* a name or a path; NULL: models, or those built in */
     kin_features_source source;
     kin_option_list models;   /* FILE.onnx[:TENSOR...] */
     kin_option_list settings; /* WORD=VALUE, as sidecars say them */
-    const char *hasher;
+    kin_hasher_options hasher;
     uint32_t shards;         /* 0: as many as the collection asks for */
     uint32_t thumbnail_side; /* 0 for none; of kept features: what that index has */
-    uint64_t sample_pictures, seed;
+    uint64_t sample_pictures;
     uint32_t keep; /* generations to keep; 0: all */
     bool restart, no_sandbox, follow_links, null_separated, keep_features;
     const char *list_path; /* NULL for none */

@@ -8,15 +8,18 @@
 #include "worker/index/build_options.h"
 #include "worker/index/comm.h"
 #include "worker/index/model_command.h"
+#include "worker/index/train_command.h"
 
 static const char help[] =
     "usage: kindred-index build -o INDEX [OPTION]... SOURCE...\n"
+    "       kindred-index train -o HASHER [OPTION]... DATA\n"
     "       kindred-index model [OPTION]... FILE.onnx\n"
     "\n"
     "Makes an index of pictures, which kindred then searches. On several cores or machines it is\n"
     "an MPI job; alone it is a job of one rank.\n"
     "\n"
     "  build    make an index, or go on with one that was interrupted; build --help says more\n"
+    "  train    learn what makes the codes, from feature vectors; train --help says more\n"
     "  model    show a network (ONNX), or run it on a tensor; model --help says more\n"
     "\n"
     "example: mpirun -n 4 kindred-index build -o /tmp/index /usr/share/icons\n";
@@ -43,9 +46,10 @@ int main(int argc, char **argv)
         return 0;
     }
     if (strcmp(argv[1], "model") == 0) return kin_model_command(argc - 1, argv + 1);
+    if (strcmp(argv[1], "train") == 0) return kin_train_command(argc - 1, argv + 1);
     if (strcmp(argv[1], "build") != 0)
         return usage(
-            "the commands are build and model; kindred-index --help says how they are used");
+            "the commands are build, train and model; kindred-index --help says how they are used");
     kin_build_options options;
     kin_error error;
     if (kin_build_options_parse(&options, argc - 1, argv + 1, &error) != KIN_OK)

@@ -68,10 +68,11 @@ static void describe_build(const kin_build_state *build, const kin_collected *co
     manifest->bits = options->bits;
     snprintf(manifest->features, sizeof manifest->features, "%s",
              kin_features_name(build->features));
-    snprintf(manifest->hasher, sizeof manifest->hasher, "%s", options->hasher);
+    snprintf(manifest->hasher, sizeof manifest->hasher, "%s",
+             kin_hasher_options_method(&options->hasher));
     snprintf(manifest->decoder, sizeof manifest->decoder, "%s", build->decoder_name);
     manifest->dimensions = kin_features_dimensions(build->features);
-    manifest->seed = options->seed;
+    manifest->seed = (uint64_t)options->hasher.seed;
     manifest->training_pictures = build->sampled_pictures;
     manifest->fingerprint = kin_encoder_fingerprint(build->encoder);
     manifest->thumbnail_side = build->thumbnail_side;

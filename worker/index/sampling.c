@@ -4,12 +4,12 @@
 #include <string.h>
 
 #include "common/base/memory.h"
+#include "common/base/reason.h"
 #include "common/base/text.h"
+#include "proto/encoder_rename.h"
+#include "worker/dataset/classes.h"
 #include "worker/index/part_file.h"
-#include "worker/train/train.h"
-
-/* As in Gong and Lazebnik, CVPR 2011. */
-#define ITQ_ITERATIONS 50
+#include "worker/index/training.h"
 
 void kin_sampling_choose(uint8_t *sampled, uint64_t chunk_count, uint32_t chunk_pictures,
                          uint64_t pictures)
@@ -81,60 +81,24 @@ static void read_rows(void *user, uint64_t first, uint64_t count, float *vectors
     }
 }
 
-static kin_status sum_slices(void *user, const double *slice_sums, size_t count, double *total,
-                             kin_error *error)
+static kin_training training_of(const kin_build_state *build)
 {
-    (void)error;
-    kin_build_state *build = user;
-    kin_comm_sum_slices(build->comm, KIN_TRAIN_SLICES, slice_sums, count, total);
-    return KIN_OK;
-}
-
-static kin_status broadcast(void *user, void *data, size_t bytes, kin_error *error)
-{
-    (void)error;
-    kin_build_state *build = user;
-    kin_comm_broadcast(build->comm, data, bytes);
-    return KIN_OK;
-}
-
-static kin_status exchange(void *user, const float *send, const kin_span *sent, float *receive,
-                           const kin_span *received, kin_error *error)
-{
-    (void)error;
-    kin_build_state *build = user;
-    kin_comm_swap(build->comm, send, sent, receive, received);
-    return KIN_OK;
-}
-
-static void tick(void *user, double fraction)
-{
-    kin_build_state *build = user;
-    if (build->progress != NULL) kin_progress_fraction(build->progress, fraction);
-    kin_comm_tick(build->comm);
-}
-
-static kin_train_options training_options(const kin_build_state *build)
-{
-    return (kin_train_options){.method = build->options->hasher,
-                               .bits = build->options->bits,
-                               .seed = build->options->seed,
-                               .iterations = ITQ_ITERATIONS,
-                               .features = kin_features_name(build->features),
-                               .decoder = build->decoder_name,
-                               .dimensions = kin_features_dimensions(build->features)};
+    return (kin_training){.comm = build->comm,
+                          .progress = build->progress,
+                          .options = &build->options->hasher,
+                          .folder = build->building.folder,
+                          .features = kin_features_name(build->features),
+                          .decoder = build->decoder_name,
+                          .dimensions = kin_features_dimensions(build->features)};
 }
 
 size_t kin_sampling_memory(const kin_build_state *build)
 {
-    uint64_t ranks = (uint64_t)kin_comm_ranks(build->comm);
-    uint64_t rank = (uint64_t)kin_comm_rank(build->comm);
-    uint64_t slices = rank < KIN_TRAIN_SLICES ? (KIN_TRAIN_SLICES - rank + ranks - 1) / ranks : 0;
+    if (build->options->hasher.file.bytes > 0) return 0;
     uint64_t sample = build->options->sample_pictures + build->building.chunk_pictures;
     if (sample > build->building.list.count) sample = build->building.list.count;
-    uint64_t vectors = sample * slices / KIN_TRAIN_SLICES + slices;
-    kin_train_options options = training_options(build);
-    return kin_train_memory(&options, (int)rank, slices, vectors);
+    kin_training training = training_of(build);
+    return kin_training_memory(&training, sample);
 }
 
 void kin_sampling_reserve(kin_build_state *build)
@@ -150,28 +114,114 @@ void kin_sampling_reserve(kin_build_state *build)
     kin_comm_fail(build->comm, &error);
 }
 
+/* The inputs that the sample's vectors are of. */
+static uint64_t *sample_ids(kin_build_state *build, sample_rows *rows)
+{
+    uint64_t *ids = kin_malloc(build->sampled_pictures * sizeof *ids), count = 0;
+    for (uint64_t c = 0; c < build->building.chunk_count; c++) {
+        kin_part_file *file = &rows->files[c];
+        kin_error error;
+        if (!build->sampled[c]) continue;
+        if (file->mapping.data == NULL &&
+            kin_part_file_open(file, &build->building, c, &error) != KIN_OK)
+            kin_comm_fail(build->comm, &error);
+        for (uint32_t i = 0; i < file->part.head.count; i++) {
+            kin_part_row row = kin_part_get(&file->part, i);
+            if (row.reason == KIN_REASON_NONE)
+                ids[count++] = kin_building_chunk_first(&build->building, c) + i;
+        }
+        kin_comm_tick(build->comm);
+    }
+    return ids;
+}
+
+/* What is classed: pictures of the sample, by their keys. */
+typedef struct keyed {
+    const kin_list *list;
+    const uint64_t *ids;
+} keyed;
+
+static const char *key_of(const void *user, uint64_t row, uint32_t *bytes)
+{
+    const keyed *from = user;
+    kin_list_row input = kin_list_get(from->list, from->ids[row]);
+    *bytes = input.key_bytes;
+    return input.key;
+}
+
+/* Every rank reads the same labels. */
+static void take_classes(kin_build_state *build, sample_rows *rows, kin_classes *classes)
+{
+    kin_error error;
+    uint64_t *ids = sample_ids(build, rows);
+    keyed user = {&build->building.list, ids};
+    kin_class_rows wanted = {.count = build->sampled_pictures,
+                             .name = "the sample of pictures",
+                             .user = &user,
+                             .key = key_of};
+    if (kin_classes_open(classes, &wanted, build->options->hasher.labels, &error) != KIN_OK)
+        kin_comm_fail_together(build->comm, &error);
+    free(ids);
+}
+
 static void train(kin_build_state *build, kin_buffer *file)
 {
     uint64_t chunks = build->building.chunk_count;
     sample_rows rows = {build, kin_calloc(chunks, sizeof *rows.files)};
+    kin_classes classes = {0};
     kin_train_source source = {.count = build->sampled_pictures,
                                .dimensions = kin_features_dimensions(build->features),
                                .read = read_rows,
                                .user = &rows};
-    kin_train_context context = {.rank = kin_comm_rank(build->comm),
-                                 .ranks = kin_comm_ranks(build->comm),
-                                 .user = build,
-                                 .sum_slices = sum_slices,
-                                 .broadcast = broadcast,
-                                 .exchange = exchange,
-                                 .tick = tick};
-    kin_train_options options = training_options(build);
+    if (build->options->hasher.labels != NULL) {
+        take_classes(build, &rows, &classes);
+        source.labels = classes.labels;
+        source.class_count = classes.count;
+        source.class_names = (const char *const *)classes.names;
+    }
+    kin_training training = training_of(build);
     kin_error error;
-    if (kin_train(&context, &options, &source, file, &error) != KIN_OK)
+    if (kin_training_run(&training, &source, file, &error) != KIN_OK)
         kin_comm_fail_together(build->comm, &error);
+    kin_classes_fini(&classes);
     for (uint64_t c = 0; c < chunks; c++)
         kin_part_file_close(&rows.files[c]);
     free(rows.files);
+}
+
+kin_status kin_sampling_check_given(const kin_build_state *build, kin_error *error)
+{
+    const kin_hasher_options *hasher = &build->options->hasher;
+    const kin_encoder_card *card = &hasher->card;
+    const char *features = kin_features_name(build->features);
+    uint32_t dimensions = kin_features_dimensions(build->features);
+    if (card->dimensions != dimensions)
+        return kin_fail(error, KIN_MISMATCH,
+                        "%s was learned from the features '%s' of %u numbers; these are '%s' of %u",
+                        hasher->hasher, card->features, (unsigned)card->dimensions, features,
+                        (unsigned)dimensions);
+    if (strcmp(card->features, features) == 0 && strcmp(card->decoder, "none") != 0 &&
+        strcmp(card->decoder, build->decoder_name) != 0)
+        return kin_fail(error, KIN_MISMATCH,
+                        "%s was learned from pictures that '%s' decoded; these are of '%s'",
+                        hasher->hasher, card->decoder, build->decoder_name);
+    if (strcmp(card->features, features) == 0 ||
+        (kin_features_is_file(card->features) && kin_features_is_file(features)))
+        return KIN_OK;
+    return kin_fail(error, KIN_MISMATCH, "%s was learned from the features '%s'; these are '%s'",
+                    hasher->hasher, card->features, features);
+}
+
+/* The encoder file as it is given; of vectors of another file, with the name of these. */
+static void take_given(kin_build_state *build, kin_buffer *file)
+{
+    const kin_hasher_options *hasher = &build->options->hasher;
+    kin_error error;
+    if (kin_sampling_check_given(build, &error) != KIN_OK ||
+        kin_encoder_file_renamed(file, hasher->file.data, hasher->file.bytes, hasher->hasher,
+                                 kin_features_name(build->features), build->decoder_name,
+                                 &error) != KIN_OK)
+        kin_comm_fail_together(build->comm, &error);
 }
 
 /* Rank 0 looks whether a run before this one has learned it. */
@@ -201,10 +251,13 @@ void kin_sampling_train(kin_build_state *build)
     char *path = kin_building_path(&build->building, KIN_ENCODER_FILE);
     kin_buffer file = {0};
     kin_error error;
-    bool root = kin_comm_rank(build->comm) == 0;
+    bool root = kin_comm_rank(build->comm) == 0, given = build->options->hasher.file.bytes > 0;
     if (!read_learned(build, path, &file)) {
-        if (root) kin_progress_begin(build->progress, "learning the codes", 0, 0);
-        train(build, &file);
+        if (root && !given) kin_progress_begin(build->progress, "learning the codes", 0, 0);
+        if (given)
+            take_given(build, &file);
+        else
+            train(build, &file);
         if (root && kin_file_write_atomic(path, file.data, file.bytes, &error) != KIN_OK)
             kin_comm_fail(build->comm, &error);
     }

@@ -19,8 +19,12 @@ void kin_sampling_reserve(kin_build_state *build);
  * build->sample_first and sampled_pictures. */
 void kin_sampling_count(kin_build_state *build);
 
-/* All ranks together: learns the hasher from the sample's parts, or finds it learned already, and
- * opens build->encoder. Ends the job where that fails. */
+/* Whether the hasher that is given (--hasher FILE) was made for these features: KIN_MISMATCH names
+ * both. Vectors of other files than its own are fine where they have as many numbers. */
+KIN_MUST_USE kin_status kin_sampling_check_given(const kin_build_state *build, kin_error *error);
+
+/* All ranks together: learns the hasher from the sample's parts, or finds it learned already, or
+ * takes the one that is given, and opens build->encoder. Ends the job where that fails. */
 void kin_sampling_train(kin_build_state *build);
 
 #endif

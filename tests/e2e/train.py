@@ -1,0 +1,218 @@
+#!/usr/bin/python3
+"""kindred-index train, and builds with what it learned: the same file for any number of ranks and
+after kills, the curves, narrow codes, classes from folders and files, mistakes with a word each."""
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+
+import numpy as np
+from PIL import Image
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+sys.dont_write_bytecode = True
+import index_job  # noqa: E402
+from index_job import build, current, said  # noqa: E402
+from make_pictures import make  # noqa: E402
+from tap import BIN, finish, ok  # noqa: E402
+
+WORK = tempfile.TemporaryDirectory(prefix="kindred-train-")
+RNG = np.random.default_rng(5)
+DEEP = ["--hasher", "autoencoder", "--layers", "40", "--pretrain-epochs", "2", "--bits", "24"]
+
+
+def path(name):
+    return os.path.join(WORK.name, name)
+
+
+def words(ranks, *arguments):
+    launcher = ["mpirun", "-n", str(ranks)] if ranks else []
+    return [*launcher, index_job.PROGRAM, "train", *map(str, arguments)]
+
+
+def train(ranks, *arguments):
+    return subprocess.run(words(ranks, *arguments), env=index_job.ENVIRONMENT, cwd=WORK.name,
+                          capture_output=True, timeout=120, check=False, stdin=subprocess.DEVNULL)
+
+
+def contents(name):
+    try:
+        with open(path(name), "rb") as file:
+            return file.read()
+    except FileNotFoundError:
+        return None
+
+
+def make_data():
+    """Four clouds of points in 96 dimensions, and their classes."""
+    classes = RNG.integers(0, 4, 700)
+    centres = RNG.normal(0, 1, (4, 96))
+    vectors = (centres[classes] + RNG.normal(0, 0.7, (700, 96))).astype(np.float32)
+    np.save(path("data.npy"), vectors)
+    np.save(path("other.npy"), vectors[:300] * 2 + 1)
+    np.save(path("wide.npy"), np.hstack([vectors, vectors])[:100])
+    bad = vectors.copy()
+    bad[123, 5] = np.nan
+    np.save(path("bad.npy"), bad)
+    with open(path("classes"), "w", encoding="ascii") as file:
+        file.writelines(f"class-{c}\n" for c in classes)
+    with open(path("one-class"), "w", encoding="ascii") as file:
+        file.writelines("all\n" for _ in classes)
+    with open(path("lines"), "w", encoding="ascii") as file:
+        file.writelines(f"row {i}\n" for i in range(300))
+
+
+def test_ranks():
+    done = train(0, "-o", "one", *DEEP, "--epochs", "4", "data.npy")
+    ok(done.returncode == 0 and "seed 1" in said(done) and "memory: at most" in said(done),
+       "train says seed and memory", said(done))
+    ok(len(re.findall("loss", said(done))) == 8 and "held out" in said(done)
+       and "balance" in said(done) and "rate" in said(done) and "left" in said(done),
+       "a line for each epoch: loss, held out, balance, rate, time left", said(done))
+    for ranks in (1, 2, 3, 4):
+        done = train(ranks, "-o", f"of-{ranks}", *DEEP, "--epochs", "4", "data.npy")
+        ok(done.returncode == 0 and contents(f"of-{ranks}") == contents("one"),
+           f"{ranks} ranks: the same file", said(done))
+    rows = [row.split("\t") for row in contents("one.tsv").decode().splitlines()]
+    ok(rows[0] == ["phase", "epoch", "loss", "error", "balance", "rate", "held-out"] and
+       [row[0] for row in rows[1:]] == ["rbm 1"] * 2 + ["rbm 2"] * 2 + ["fine-tuning"] * 4,
+       "the curves as TSV: a line for each epoch", rows)
+    with Image.open(path("one.png")) as plot:
+        ok(plot.size[0] > 600 and len(plot.convert("RGB").getcolors(1 << 16)) > 5,
+           "and drawn", plot.size)
+    ok(not os.path.exists(path("one.training")), "nothing else is left")
+    done = train(0, "-o", "seed-2", *DEEP, "--epochs", "4", "--seed", "2", "data.npy")
+    ok(done.returncode == 0 and contents("seed-2") != contents("one"), "another seed, another file")
+
+
+def kill_at(ranks, name, text, *arguments):
+    """Kills the whole job once it has said text; what it said."""
+    job = subprocess.Popen(words(ranks, "-o", name, *arguments), cwd=WORK.name, text=True,
+                           env=dict(index_job.ENVIRONMENT, KINDRED_SAVE_OFTEN="1"),
+                           stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
+    lines = []
+    for line in job.stderr:
+        lines.append(line)
+        if text in line:
+            break
+    children = subprocess.run(["pgrep", "-P", str(job.pid)], capture_output=True, text=True,
+                              check=False).stdout.split()
+    for process in [*children, job.pid] if ranks else [job.pid]:
+        os.kill(int(process), signal.SIGKILL)
+    job.stderr.close()
+    job.wait()
+    return "".join(lines)
+
+
+def test_resume():
+    options = [*DEEP, "--epochs", "12", "data.npy"]
+    whole = train(0, "-o", "whole", *options)
+    for ranks, text in ((0, "rbm 2, epoch 1"), (0, "fine-tuning, epoch 5"),
+                        (2, "fine-tuning, epoch 3")):
+        name = f"killed-{ranks}-{text[-1]}"
+        told = kill_at(ranks, name, text, *options)
+        ok(contents(name) is None and os.path.exists(path(f"{name}.training/training.state")),
+           f"killed at {text}: a checkpoint, no file", told)
+        done = train(ranks, "-o", name, *options)
+        ok(done.returncode == 0 and "goes on" in said(done)
+           and "rbm 1" not in said(done) and contents(name) == contents("whole"),
+           f"killed at {text}, {ranks} ranks: goes on to the same file", said(done), said(whole))
+    kill_at(0, "other", "fine-tuning, epoch 4", *options)
+    done = train(0, "-o", "other", *options, "--rate", "0.002")
+    fresh = train(0, "-o", "fresh", *options, "--rate", "0.002")
+    ok(done.returncode == 0 and contents("other") == contents("fresh"),
+       "a checkpoint of other options is not gone on with", said(done), said(fresh))
+
+
+def test_narrow():
+    for bits, stored in ((16, 64), (72, 128), (96, 128)):
+        done = train(0, "-o", f"b{bits}", "--bits", bits, "data.npy")
+        ok(done.returncode == 0 and f"{bits} bits, stored as {stored}" in said(done),
+           f"{bits} bits say that they are stored as {stored}", said(done))
+    done = build(0, "-o", path("narrow"), "--hasher", "b72", "--features", "other.npy", "--list",
+                 "lines", cwd=WORK.name)
+    ok(done.returncode == 0, "vectors of another file of as many numbers are hashed", said(done))
+    codes = np.array([row[0] for shard in index_job.shards(path("narrow")) for row in shard],
+                     np.uint64)
+    ok(codes.shape == (300, 2) and (codes[:, 1] & np.uint64((1 << 56) - 1) == 0).all()
+       and len(np.unique(codes[:, 1])) > 1, "the bits behind the 72nd are zero")
+    told = subprocess.run([os.path.join(BIN, "kindred"), "info", path("narrow")],
+                          capture_output=True, text=True, check=False).stdout
+    ok("128 bits by itq, 72 learned, of file/" in told, "kindred info says so", told)
+    checked = subprocess.run([os.path.join(BIN, "kindred-verify"), path("narrow")],
+                             capture_output=True, text=True, check=False)
+    ok(checked.returncode == 0, "kindred verify finds nothing", checked.stdout, checked.stderr)
+
+
+def test_classes():
+    options = ["--hasher", "supervised", "--layers", "none", "--bits", "16", "--epochs", "3"]
+    for head in ("linear", "logistic", "softmax"):
+        done = train(0, "-o", head, *options, "--head", head, "--labels", "classes", "data.npy")
+        ok(done.returncode == 0, f"--head {head}", said(done))
+    make(path("pictures"), count=40)
+    for ranks in (0, 3):
+        done = build(ranks, "-o", path(f"classed-{ranks}"), *options, "--labels", "folders",
+                     "--shards", "2", "pictures", cwd=WORK.name)
+        ok(done.returncode == 0, f"build --hasher supervised --labels folders, {ranks} ranks",
+           said(done))
+    ok(index_job.same_generations(path("classed-0"), path("classed-3")), "the same bytes")
+
+
+def test_given():
+    """What an index learned of its pictures is learned of the vectors that it keeps, and serves
+    the same pictures."""
+    done = build(0, "-o", path("kept"), "--keep-features", "--bits", "24", "--shards", "2",
+                 "pictures", cwd=WORK.name)
+    trained = train(0, "-o", "of-kept", "--bits", "24", "kept")
+    ok(done.returncode == 0 and trained.returncode == 0, "an index is a data set", said(done),
+       said(trained))
+    for name, arguments in (("again", ["pictures"]), ("from-kept", ["--features", "kept"])):
+        done = build(2, "-o", path(name), "--hasher", "of-kept", "--shards", "2", *arguments,
+                     cwd=WORK.name)
+        shard = current(path(name)) + "/shard-0001.kin"
+        ok(done.returncode == 0 and
+           contents(shard) == contents(current(path("kept")) + "/shard-0001.kin"),
+           f"build --hasher FILE {arguments[0]}: the codes of the index that it was learned from",
+           said(done))
+
+
+def refuse(done, words_of_it, status=1):
+    text = said(done)
+    ok(done.returncode == status and text.count("\n") <= 2 and re.search(words_of_it, text),
+       f"refused: {words_of_it}", done.returncode, text)
+
+
+def test_mistakes():
+    refuse(train(0, "-o", "x", "--bits", "65", "data.npy"), "steps of 8", 2)
+    refuse(train(0, "-o", "x", "--hasher", "nose", "data.npy"), "no hasher 'nose'", 2)
+    refuse(train(0, "data.npy"), "no -o FILE", 2)
+    refuse(train(0, "-o", "x"), "0 sources", 2)
+    refuse(train(0, "-o", "x", "--layers", "4-x", "data.npy"), "4-x", 2)
+    refuse(train(0, "-o", "x", "--labels", "classes", "data.npy"), "supervised", 2)
+    refuse(train(0, "-o", "x", "--rate", "fast", "data.npy"), "takes a number", 2)
+    refuse(train(0, "-o", "x", "missing.npy"), "missing.npy")
+    refuse(train(0, "-o", "x", "--bits", "128", "data.npy"), "128 bits.*96 dimensions")
+    refuse(train(0, "-o", "x", "--hasher", "supervised", "data.npy"), "no classes")
+    refuse(train(0, "-o", "x", "--hasher", "supervised", "--labels", "one-class", "data.npy"),
+           "class")
+    refuse(train(0, "-o", "x", "bad.npy"), "row 123")
+    with open(path("hundred"), "w", encoding="ascii") as file:
+        file.writelines(f"row {i}\n" for i in range(100))
+    refuse(build(0, "-o", path("y"), "--hasher", "b72", "--features", "wide.npy", "--list",
+                 "hundred", cwd=WORK.name), "file/[0-9a-f]{16}' of 96 .* of 192")
+    refuse(build(0, "-o", path("y"), "--hasher", "b72", "pictures", cwd=WORK.name),
+           "of 96 numbers; these are 'builtin/")
+    refuse(build(0, "-o", path("y"), "--hasher", "lines", "pictures", cwd=WORK.name), "lines", 2)
+
+
+with WORK:
+    make_data()
+    test_ranks()
+    test_resume()
+    test_narrow()
+    test_classes()
+    test_given()
+    test_mistakes()
+finish()

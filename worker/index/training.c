@@ -1,0 +1,214 @@
+#include "worker/index/training.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/clock.h"
+#include "common/base/file.h"
+#include "common/base/log.h"
+#include "common/base/memory.h"
+#include "common/base/text.h"
+#include "worker/dataset/dataset.h"
+
+/* A state is at most a dozen copies of the weights of a hasher. */
+#define STATE_BYTES_MAX ((size_t)16 * KIN_HASHER_WEIGHTS_MAX * sizeof(float))
+
+typedef struct run {
+    const kin_training *training;
+    int64_t began_ms;
+    double began, fraction; /* of all work; began is negative until it is known */
+} run;
+
+static kin_status sum_slices(void *user, const double *slice_sums, size_t count, double *total,
+                             kin_error *error)
+{
+    (void)error;
+    kin_comm_sum_slices(((run *)user)->training->comm, KIN_TRAIN_SLICES, slice_sums, count, total);
+    return KIN_OK;
+}
+
+static kin_status broadcast(void *user, void *data, size_t bytes, kin_error *error)
+{
+    (void)error;
+    kin_comm_broadcast(((run *)user)->training->comm, data, bytes);
+    return KIN_OK;
+}
+
+static kin_status exchange(void *user, const float *send, const kin_span *sent, float *receive,
+                           const kin_span *received, kin_error *error)
+{
+    (void)error;
+    kin_comm_swap(((run *)user)->training->comm, send, sent, receive, received);
+    return KIN_OK;
+}
+
+static void tick(void *user, double fraction)
+{
+    run *r = user;
+    r->fraction = fraction;
+    if (r->began < 0) {
+        r->began = fraction;
+        r->began_ms = kin_clock_ms();
+    }
+    if (r->training->progress != NULL) kin_progress_fraction(r->training->progress, fraction);
+    kin_comm_tick(r->training->comm);
+}
+
+static char *path_of(const run *r, const char *name)
+{
+    return kin_path_join(r->training->folder, name);
+}
+
+/* ", 12 s left", as far as what is done tells. */
+static void say_left(const run *r, kin_buffer *line)
+{
+    char left[32];
+    double seconds = (double)(kin_clock_ms() - r->began_ms) / 1000, done = r->fraction - r->began;
+    if (r->began < 0 || !(done > 0)) return;
+    kin_buffer_printf(line, ", %s left",
+                      kin_text_duration(seconds * (1 - r->fraction) / done, left));
+}
+
+static void say_number(kin_buffer *line, const char *name, double value)
+{
+    if (isfinite(value)) kin_buffer_printf(line, ", %s %.4g", name, value);
+}
+
+/* A log that cannot be written does not stop the training: the card has the same lines. */
+static void append_log(const run *r, const kin_train_epoch *e)
+{
+    char *path = path_of(r, KIN_TRAINING_LOG_FILE);
+    FILE *file = fopen(path, "a");
+    if (file != NULL) {
+        fprintf(file, "%s\t%u\t%.6g\t%.6g\t%.4g\t%.4g\t%.6g\n", e->phase, (unsigned)e->epoch,
+                e->loss, e->error, e->balance, e->rate, e->held_out);
+        (void)fclose(file);
+    }
+    free(path);
+}
+
+static void log_epoch(void *user, const kin_train_epoch *e)
+{
+    run *r = user;
+    kin_buffer line = {0};
+    kin_buffer_printf(&line, "%s, epoch %u of %u: loss %.5g", e->phase, (unsigned)e->epoch,
+                      (unsigned)e->epochs, e->loss);
+    say_number(&line, "held out", e->held_out);
+    say_number(&line, "error", e->error);
+    say_number(&line, "balance", e->balance);
+    say_number(&line, "rate", e->rate);
+    say_left(r, &line);
+    kin_buffer_append_byte(&line, 0);
+    kin_progress_clear(r->training->progress);
+    kin_log(KIN_LOG_INFO, "%s", (const char *)line.data);
+    kin_buffer_fini(&line);
+    append_log(r, e);
+}
+
+static kin_status save(void *user, const void *state, size_t bytes, kin_error *error)
+{
+    char *path = path_of(user, KIN_TRAINING_STATE_FILE);
+    kin_status status = kin_file_write_atomic(path, state, bytes, error);
+    free(path);
+    return status;
+}
+
+static void load(void *user, kin_buffer *state)
+{
+    run *r = user;
+    char *path = path_of(r, KIN_TRAINING_STATE_FILE);
+    kin_error error;
+    if (kin_path_exists(path)) {
+        if (kin_file_read(path, STATE_BYTES_MAX, state, &error) == KIN_OK)
+            kin_log(KIN_LOG_INFO, "goes on with the training in %s", path);
+        else
+            kin_log(KIN_LOG_WARNING, "%s; the training begins anew", error.text);
+    }
+    free(path);
+}
+
+static kin_train_options options_of(const kin_training *training)
+{
+    kin_train_options options = kin_hasher_options_training(training->options);
+    options.features = training->features;
+    options.decoder = training->decoder;
+    options.dimensions = training->dimensions;
+    options.data = training->data;
+    return options;
+}
+
+size_t kin_training_memory(const kin_training *training, uint64_t vectors)
+{
+    uint64_t ranks = (uint64_t)kin_comm_ranks(training->comm);
+    uint64_t rank = (uint64_t)kin_comm_rank(training->comm);
+    uint64_t slices = rank < KIN_TRAIN_SLICES ? (KIN_TRAIN_SLICES - rank + ranks - 1) / ranks : 0;
+    kin_train_options options = options_of(training);
+    return kin_train_memory(&options, (int)rank, slices,
+                            vectors * slices / KIN_TRAIN_SLICES + slices);
+}
+
+/* The rows of a source that have a class. */
+typedef struct classed {
+    const kin_train_source *source;
+    uint64_t *rows;
+    uint32_t *labels;
+    uint64_t count;
+} classed;
+
+static void read_classed(void *user, uint64_t first, uint64_t count, float *vectors)
+{
+    const classed *from = user;
+    kin_source_rows(from->source, from->rows + first, count, vectors);
+}
+
+static void init_classed(classed *made, const kin_train_source *source)
+{
+    *made = (classed){.source = source,
+                      .rows = kin_malloc(source->count * sizeof *made->rows),
+                      .labels = kin_malloc(source->count * sizeof *made->labels)};
+    for (uint64_t i = 0; i < source->count; i++) {
+        if (source->labels[i] == KIN_NO_CLASS) continue;
+        made->rows[made->count] = i;
+        made->labels[made->count++] = source->labels[i];
+    }
+}
+
+kin_status kin_training_run(const kin_training *training, const kin_train_source *source,
+                            kin_buffer *file, kin_error *error)
+{
+    run r = {.training = training, .began = -1};
+    kin_train_context context = {.rank = kin_comm_rank(training->comm),
+                                 .ranks = kin_comm_ranks(training->comm),
+                                 .user = &r,
+                                 .sum_slices = sum_slices,
+                                 .broadcast = broadcast,
+                                 .exchange = exchange,
+                                 .tick = tick};
+    kin_train_options options = options_of(training);
+    options.user = &r;
+    if (context.rank == 0) {
+        options.log = log_epoch;
+        options.save = save;
+        options.load = load;
+        options.save_often = getenv("KINDRED_SAVE_OFTEN") != NULL; /* for tests */
+    }
+    kin_train_source used = *source;
+    classed rows = {0};
+    if (source->labels != NULL) {
+        init_classed(&rows, source);
+        if (rows.count < source->count)
+            used = (kin_train_source){.count = rows.count,
+                                      .dimensions = source->dimensions,
+                                      .read = read_classed,
+                                      .user = &rows,
+                                      .labels = rows.labels,
+                                      .class_count = source->class_count,
+                                      .class_names = source->class_names};
+    }
+    kin_status status = kin_train(&context, &options, &used, file, error);
+    free(rows.rows);
+    free(rows.labels);
+    return status;
+}

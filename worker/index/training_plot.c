@@ -1,0 +1,123 @@
+#include "worker/index/training_plot.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/memory.h"
+#include "common/image/encode_image.h"
+#include "common/image/plot.h"
+
+enum { LOSS, ERROR, BALANCE, RATE, HELD_OUT, NUMBERS };
+
+#define PHASES_MAX 16
+#define PHASE_BYTES 32
+
+/* A phase's epochs, x counted through all phases. */
+typedef struct phase {
+    char name[PHASE_BYTES];
+    double *x, *numbers[NUMBERS]; /* [count] */
+    uint32_t count;
+} phase;
+
+typedef struct curves {
+    phase phases[PHASES_MAX];
+    uint32_t count, epochs;
+} curves;
+
+static phase *phase_of(curves *c, const char *name, size_t bytes)
+{
+    phase *last = c->count > 0 ? &c->phases[c->count - 1] : NULL;
+    if (last != NULL && strlen(last->name) == bytes && memcmp(last->name, name, bytes) == 0)
+        return last;
+    if (c->count == PHASES_MAX || bytes == 0 || bytes >= PHASE_BYTES) return NULL;
+    last = &c->phases[c->count++];
+    memcpy(last->name, name, bytes);
+    return last;
+}
+
+static void add_line(curves *c, const char *line)
+{
+    size_t bytes = strcspn(line, "\t");
+    double numbers[1 + NUMBERS];
+    const char *at = line + bytes;
+    for (int i = 0; i < 1 + NUMBERS; i++) {
+        char *end;
+        if (*at != '\t') return;
+        numbers[i] = strtod(at + 1, &end);
+        if (end == at + 1) return;
+        at = end;
+    }
+    phase *to = phase_of(c, line, bytes);
+    if (to == NULL) return;
+    to->x = kin_realloc(to->x, to->count + 1, sizeof *to->x);
+    to->x[to->count] = ++c->epochs;
+    for (int i = 0; i < NUMBERS; i++) {
+        to->numbers[i] = kin_realloc(to->numbers[i], to->count + 1, sizeof *to->numbers[i]);
+        to->numbers[i][to->count] = numbers[1 + i];
+    }
+    to->count++;
+}
+
+static void fini(curves *c)
+{
+    for (uint32_t p = 0; p < c->count; p++) {
+        free(c->phases[p].x);
+        for (int i = 0; i < NUMBERS; i++)
+            free(c->phases[p].numbers[i]);
+    }
+}
+
+static void draw(const curves *c, const char *title, kin_buffer *png)
+{
+    static const char *const names[] = {[ERROR] = "error",
+                                        [BALANCE] = "distance of the bits' means from one half",
+                                        [RATE] = "learning rate"};
+    const phase *last = &c->phases[c->count - 1];
+    kin_plot_line loss[] = {
+        {.name = "learned from", .x = last->x, .y = last->numbers[LOSS], .count = last->count},
+        {.name = "held out", .x = last->x, .y = last->numbers[HELD_OUT], .count = last->count}};
+    kin_plot_line lines[NUMBERS][PHASES_MAX];
+    kin_plot plots[4] = {{.title = title,
+                          .x_label = "epoch",
+                          .y_label = kin_sprintf("loss, %s", last->name),
+                          .lines = loss,
+                          .line_count = 2,
+                          .height = 400}};
+    for (int i = ERROR; i <= RATE; i++) {
+        for (uint32_t p = 0; p < c->count; p++)
+            lines[i][p] = (kin_plot_line){.name = c->phases[p].name,
+                                          .x = c->phases[p].x,
+                                          .y = c->phases[p].numbers[i],
+                                          .count = c->phases[p].count};
+        plots[i] = (kin_plot){.x_label = "epoch",
+                              .y_label = names[i],
+                              .lines = lines[i],
+                              .line_count = c->count,
+                              .from_zero = i != RATE,
+                              .logarithmic = i == RATE,
+                              .height = 300};
+    }
+    kin_image image;
+    kin_plot_draw(plots, 4, &image);
+    kin_image_append_png(&image, png);
+    kin_image_fini(&image);
+    free((char *)plots[0].y_label);
+}
+
+void kin_training_plot(const char *curve, size_t bytes, const char *title, kin_buffer *png)
+{
+    curves c = {0};
+    char *text = kin_malloc(bytes + 1);
+    memcpy(text, curve, bytes);
+    text[bytes] = 0;
+    for (char *line = text; *line != 0;) {
+        size_t length = strcspn(line, "\n");
+        char *next = line + length + (line[length] != 0);
+        line[length] = 0;
+        add_line(&c, line);
+        line = next;
+    }
+    free(text);
+    if (c.count > 0) draw(&c, title, png);
+    fini(&c);
+}

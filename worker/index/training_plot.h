@@ -1,0 +1,15 @@
+/* The curves of a training as a picture. */
+#ifndef WORKER_INDEX_TRAINING_PLOT_H
+#define WORKER_INDEX_TRAINING_PLOT_H
+
+#include <stddef.h>
+
+#include "common/base/buffer.h"
+
+/* curve [bytes]: the text of an encoder file's card (proto/ENCODER.md): a line of names, then a
+ * line of phase, epoch, loss, error, balance, rate, held-out for each epoch. Appends a PNG: the
+ * last phase's loss, and error, balance and rate of all phases. Lines that are not such are left
+ * out; without any, nothing is appended. */
+void kin_training_plot(const char *curve, size_t bytes, const char *title, kin_buffer *png);
+
+#endif
