@@ -12,7 +12,8 @@ from PIL import Image
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 sys.dont_write_bytecode = True
-from index_job import build, said  # noqa: E402
+from encoder_reader import read_encoder  # noqa: E402
+from index_job import build, current, said  # noqa: E402
 from tap import BIN, finish, ok  # noqa: E402
 
 WORK = tempfile.TemporaryDirectory(prefix="kindred-atlas-")
@@ -71,4 +72,22 @@ refuse("say where the sheet goes", path("index"), status=2)
 refuse("give one index", "-o", none, status=2)
 refuse("--tiles", path("index"), "-o", none, "--tiles", "17", status=2)
 refuse("/nowhere/a.png", path("index"), "-o", "/nowhere/a.png")
+encoder = current(path("index")) + "/encoder.kin"
+refuse("no square picture", "--filters", encoder, "-o", none)
+refuse("--shape 2x2 has 4", "--filters", encoder, "-o", none, "--shape", "2x2")
+refuse("--shape is '2x'", "--filters", encoder, "-o", none, "--shape", "2x")
+refuse("--shape belongs to --filters", path("index"), "-o", none, "--shape", "2x2", status=2)
+np.save(path("pixels.npy"), np.random.default_rng(5).random((90, 64), np.float32))
+with open(path("list"), "w", encoding="ascii") as file:
+    file.writelines(f"row {i}\n" for i in range(90))
+done = build(0, "-o", path("vectors"), "--features", path("pixels.npy"), "-l", path("list"),
+             "--thumbnail", "0")
+ok(done.returncode == 0, "an index of pixels as vectors", said(done))
+encoder = current(path("vectors")) + "/encoder.kin"
+done = run("--filters", encoder, "-o", path("filters.png"))
+planes = read_encoder(open(encoder, "rb").read())[1].reshape(-1, 8, 8)
+drawn = np.asarray(Image.open(path("filters.png")).convert("L")).astype(int)
+shades = np.rint(127.5 + 127.5 * planes[1] / np.abs(planes[1]).max()).repeat(8, 0).repeat(8, 1)
+at = [y for y in range(len(drawn) - 63) if np.abs(drawn[y:y + 64, 91:155] - shades).max() <= 1]
+ok(done.returncode == 0 and len(at) == 1, "the second filter, in grey", done.stderr)
 finish()

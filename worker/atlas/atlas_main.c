@@ -9,7 +9,9 @@
 #include "common/base/memory.h"
 #include "common/base/options.h"
 #include "common/image/encode_image.h"
+#include "proto/encoder_file.h"
 #include "worker/atlas/atlas_sheet.h"
+#include "worker/atlas/filters.h"
 #include "worker/atlas/sureness.h"
 #include "worker/dataset/dataset.h"
 #include "worker/decode/decoder.h"
@@ -17,9 +19,11 @@
 #define TILES_DEFAULT 6
 #define SAMPLE_DEFAULT 8192
 #define SAMPLE_MAX 100000
+#define ENCODER_BYTES_MAX ((size_t)1 << 30)
 
 static const char help[] =
     "usage: kindred-atlas INDEX -o FILE.png [OPTION]...\n"
+    "       kindred-atlas --filters ENCODER.kin -o FILE.png [--shape HxW[x3]]\n"
     "\n"
     "Draws a sheet that shows, for every bit of the code, the pictures that are most sure to have\n"
     "a 1 there, and those that are most sure to have a 0. A picture is sure of a bit as far as "
@@ -31,11 +35,13 @@ static const char help[] =
     "      --tiles N          pictures on each side of a bit (default 6)\n"
     "      --sample N         pictures that are looked at, evenly drawn (default 8192)\n"
     "      --no-sandbox       decode thumbnails without the sandbox\n"
+    "      --filters FILE     instead, the first layer of a hasher of pixels, as pictures\n"
+    "      --shape HxW[x3]    of those pixels (default: a square)\n"
     "\n"
     "example: kindred atlas my-index -o atlas.png\n";
 
 typedef struct atlas_options {
-    const char *index, *output;
+    const char *index, *output, *filters, *shape;
     int64_t tiles, sample;
     bool no_sandbox, help;
 } atlas_options;
@@ -61,16 +67,21 @@ static kin_status parse(atlas_options *options, int argc, char **argv, kin_error
         {"output", 'o', KIN_OPTION_TEXT, &options->output, 0, 0, NULL},
         {"tiles", 0, KIN_OPTION_NUMBER, &options->tiles, 1, KIN_ATLAS_TILES_MAX, NULL},
         {"sample", 0, KIN_OPTION_NUMBER, &options->sample, 2, SAMPLE_MAX, NULL},
+        {"filters", 0, KIN_OPTION_TEXT, &options->filters, 0, 0, NULL},
+        {"shape", 0, KIN_OPTION_TEXT, &options->shape, 0, 0, NULL},
         {"no-sandbox", 0, KIN_OPTION_FLAG, &options->no_sandbox, 0, 0, NULL},
         {"help", 'h', KIN_OPTION_FLAG, &options->help, 0, 0, NULL},
         {0},
     };
     kin_status status = kin_options_parse(table, argc, argv, &count, error);
     if (status != KIN_OK || options->help) return status;
-    if (count != 1) return kin_fail(error, KIN_BAD_INPUT, "give one index; --help shows how");
+    if (options->shape != NULL && options->filters == NULL)
+        return kin_fail(error, KIN_BAD_INPUT, "--shape belongs to --filters");
+    if (count != (options->filters == NULL))
+        return kin_fail(error, KIN_BAD_INPUT, "give one index, or --filters; --help shows how");
     if (options->output == NULL)
         return kin_fail(error, KIN_BAD_INPUT, "say where the sheet goes: -o FILE.png");
-    options->index = argv[1];
+    options->index = count == 1 ? argv[1] : NULL;
     return KIN_OK;
 }
 
@@ -239,6 +250,53 @@ static kin_status run(const atlas_options *options, kin_error *error)
     return status;
 }
 
+static kin_status choose_shape(const atlas_options *options, uint32_t numbers,
+                               kin_filter_shape *shape, kin_error *error)
+{
+    if (options->shape == NULL) {
+        if (kin_filter_shape_guess(shape, numbers)) return KIN_OK;
+        return kin_fail(error, KIN_BAD_INPUT,
+                        "%s takes vectors of %u numbers, which are no square picture; say of which "
+                        "pixels they are: --shape",
+                        options->filters, numbers);
+    }
+    kin_status status = kin_filter_shape_parse(shape, options->shape, error);
+    if (status == KIN_OK && shape->width * shape->height * shape->channels != numbers)
+        status = kin_fail(error, KIN_BAD_INPUT,
+                          "%s takes vectors of %u numbers, and --shape %s has %u", options->filters,
+                          numbers, options->shape, shape->width * shape->height * shape->channels);
+    return status;
+}
+
+static kin_status run_filters(const atlas_options *options, kin_error *error)
+{
+    kin_buffer bytes = {0}, png = {0};
+    kin_encoder_file file;
+    kin_filter_shape shape;
+    kin_status status = kin_file_read(options->filters, ENCODER_BYTES_MAX, &bytes, error);
+    if (status == KIN_OK)
+        status = kin_encoder_file_parse(&file, bytes.data, bytes.bytes, options->filters, error);
+    if (status == KIN_OK) status = choose_shape(options, file.layer[0].inputs, &shape, error);
+    if (status == KIN_OK) {
+        uint32_t count = file.layer[0].outputs;
+        if (count > KIN_FILTERS_MAX) count = KIN_FILTERS_MAX;
+        size_t numbers = (size_t)count * file.layer[0].inputs;
+        float *weights = kin_malloc(numbers * sizeof *weights);
+        kin_image image;
+        char *title = kin_sprintf("The first layer of a hasher by %s", file.card.method);
+        kin_encoder_file_floats(file.layer[0].weights, numbers, weights);
+        kin_filters_draw(weights, count, shape, title, &image);
+        kin_image_append_png(&image, &png);
+        kin_image_fini(&image);
+        status = kin_file_write_atomic(options->output, png.data, png.bytes, error);
+        free(title);
+        free(weights);
+    }
+    kin_buffer_fini(&png);
+    kin_buffer_fini(&bytes);
+    return status;
+}
+
 int main(int argc, char **argv)
 {
     kin_log_init("kindred-atlas", KIN_LOG_INFO);
@@ -252,7 +310,9 @@ int main(int argc, char **argv)
         fputs(help, stdout);
         return 0;
     }
-    if (run(&options, &error) == KIN_OK) return 0;
+    kin_status status =
+        options.filters != NULL ? run_filters(&options, &error) : run(&options, &error);
+    if (status == KIN_OK) return 0;
     kin_log(KIN_LOG_ERROR, "%s", error.text);
     return 1;
 }
