@@ -51,6 +51,15 @@
 /* Feature vectors: a float each; 8,192 holds every tap of the networks we know. */
 #define KIN_FEATURE_DIMENSIONS_MAX 8192
 
+/* Vectors that a graph of nearest neighbours is made of: all pairs of 131,072 of 128 numbers are
+ * 2.2e12 multiplications and additions, a minute of one core. */
+#define KIN_NEIGHBOUR_SAMPLE_MAX 131072
+/* Neighbours of each (the graph's memory), steps of a walk (each costs a cache miss), widths of
+ * layers and batches (a batch's cosines are their square): far beyond what helps. */
+#define KIN_NEIGHBOURS_MAX 1000
+#define KIN_NEIGHBOUR_WALK_MAX 1000
+#define KIN_NEIGHBOUR_WIDTH_MAX 4096
+
 /* Data sets for learning and measuring. Classes: every picture's class is compared with every
  * other's, and a table of all of them is to be read. */
 #define KIN_CLASSES_MAX 65536

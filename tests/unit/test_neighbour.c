@@ -127,6 +127,8 @@ static void walks(void **state)
 enum { ROWS = 24, BITS = 16 };
 
 typedef struct loss_run {
+    double geometry;
+    float directions[ROWS][WIDTH];
     float codes[ROWS][BITS];
     double loss[RANKS_MAX][KIN_BATCH_SLICES];
     float gradient[RANKS_MAX][ROWS][BITS];
@@ -134,9 +136,21 @@ typedef struct loss_run {
 
 #define TEMPERATURE 0.4
 #define QUANTIZATION 0.3
+#define STRETCH 1.5
+
+/* Of the cosine of units i and j, and what it should be by the directions. */
+static double squared_gap(const loss_run *run, const double units[ROWS][BITS], size_t i, size_t j)
+{
+    double cosine = 0, wanted = 0;
+    for (size_t b = 0; b < BITS; b++)
+        cosine += units[i][b] * units[j][b];
+    for (size_t d = 0; d < WIDTH; d++)
+        wanted += STRETCH * (double)run->directions[i][d] * (double)run->directions[j][d];
+    return pow(cosine - fmin(1, fmax(-1, wanted)), 2);
+}
 
 /* The definition, in doubles. Slices of 6 rows: 3 anchors, 3 partners. */
-static double plain_loss(const double codes[ROWS][BITS])
+static double plain_loss(const loss_run *run, const double codes[ROWS][BITS])
 {
     enum { SLICE = ROWS / KIN_BATCH_SLICES };
     double units[ROWS][BITS], total = 0;
@@ -161,6 +175,8 @@ static double plain_loss(const double codes[ROWS][BITS])
             if (j == pair) own = cosine / TEMPERATURE;
         }
         total += log(sum) - own;
+        for (size_t j = 0; j < ROWS; j++)
+            if (j != i) total += run->geometry / ROWS * squared_gap(run, units, i, j);
     }
     return total / ROWS;
 }
@@ -170,8 +186,18 @@ static void compute_loss(const kin_train_context *context, void *user)
     loss_run *run = user;
     kin_error error = {0};
     kin_span owned = kin_batch_owned(context);
-    kin_neighbour_loss *loss =
-        kin_neighbour_loss_new(context, ROWS, BITS, TEMPERATURE, QUANTIZATION);
+    kin_neighbour_loss_options options = {.rows = ROWS,
+                                          .bits = BITS,
+                                          .width = WIDTH,
+                                          .temperature = TEMPERATURE,
+                                          .quantization = QUANTIZATION,
+                                          .geometry = run->geometry,
+                                          .stretch = STRETCH};
+    kin_neighbour_loss *loss = kin_neighbour_loss_new(context, &options);
+    if (run->geometry > 0)
+        memcpy(kin_neighbour_loss_directions(loss), run->directions, sizeof run->directions);
+    else
+        KIN_CHECK(kin_neighbour_loss_directions(loss) == NULL);
     for (int again = 0; again < 2; again++) {
         for (size_t k = owned.at; k < owned.at + owned.count; k++)
             memcpy(kin_neighbour_loss_codes(loss, k), run->codes[kin_batch_rows(ROWS, k).at],
@@ -184,44 +210,60 @@ static void compute_loss(const kin_train_context *context, void *user)
     kin_neighbour_loss_destroy(&loss);
 }
 
-static void draw_codes(loss_run *run)
+static void draw_codes(loss_run *run, double geometry)
 {
     kin_random random = {.state = 11};
+    run->geometry = geometry;
+    for (size_t i = 0; i < ROWS; i++) {
+        double sum = 0, row[WIDTH];
+        for (size_t d = 0; d < WIDTH; d++) {
+            row[d] = kin_random_gaussian(&random);
+            sum += row[d] * row[d];
+        }
+        for (size_t d = 0; d < WIDTH; d++)
+            run->directions[i][d] = (float)(row[d] / sqrt(sum));
+    }
     for (size_t i = 0; i < ROWS * BITS; i++)
         run->codes[i / BITS][i % BITS] = (float)tanh(kin_random_gaussian(&random));
 }
 
-static void loss_and_gradient(void **state)
+static void check_loss(double geometry)
 {
-    (void)state;
     loss_run *run = kin_calloc(1, sizeof *run);
     double codes[ROWS][BITS], sum = 0;
-    draw_codes(run);
+    draw_codes(run, geometry);
     kin_rank_threads_run(1, compute_loss, run);
     for (size_t i = 0; i < ROWS * BITS; i++)
         codes[i / BITS][i % BITS] = run->codes[i / BITS][i % BITS];
     for (size_t k = 0; k < KIN_BATCH_SLICES; k++)
         sum += run->loss[0][k];
-    assert_true(fabs(sum - plain_loss(codes)) < 1e-5);
+    assert_true(fabs(sum - plain_loss(run, codes)) < 1e-5);
     for (size_t i = 0; i < ROWS; i++)
         for (size_t j = 0; j < BITS; j++) {
             double kept = codes[i][j], step = 1e-5, difference;
             codes[i][j] = kept + step;
-            difference = plain_loss(codes);
+            difference = plain_loss(run, codes);
             codes[i][j] = kept - step;
-            difference = (difference - plain_loss(codes)) / (2 * step);
+            difference = (difference - plain_loss(run, codes)) / (2 * step);
             codes[i][j] = kept;
             assert_true(fabs(difference - (double)run->gradient[0][i][j]) < 2e-6);
         }
     free(run);
 }
 
+static void loss_and_gradient(void **state)
+{
+    (void)state;
+    check_loss(0);
+    check_loss(2.5);
+}
+
 static void loss_of_ranks(void **state)
 {
     (void)state;
     loss_run *alone = kin_calloc(1, sizeof *alone), *run = kin_calloc(1, sizeof *run);
-    draw_codes(alone);
-    draw_codes(run);
+    draw_codes(alone, 2);
+    draw_codes(run, 2);
     kin_rank_threads_run(1, compute_loss, alone);
     for (int ranks = 2; ranks <= RANKS_MAX; ranks++) {
         kin_rank_threads_run(ranks, compute_loss, run);

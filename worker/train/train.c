@@ -12,6 +12,7 @@
 #include "worker/train/draft.h"
 #include "worker/train/linear.h"
 #include "worker/train/moments.h"
+#include "worker/train/neighbour.h"
 #include "worker/train/supervised.h"
 
 typedef struct method {
@@ -24,13 +25,14 @@ typedef struct method {
 static const method methods[] = {{"autoencoder", kin_learn_autoencoder, false, true},
                                  {"itq", kin_learn_itq, true, false},
                                  {"lsh", kin_learn_lsh, true, false},
+                                 {"neighbour", kin_learn_neighbour, false, false},
                                  {"pcah", kin_learn_pcah, true, false},
                                  {"sh", kin_learn_sh, true, false},
                                  {"supervised", kin_learn_supervised, false, true}};
 
 const char *kin_train_methods(void)
 {
-    return "autoencoder, itq, lsh, pcah, sh, supervised";
+    return "autoencoder, itq, lsh, neighbour, pcah, sh, supervised";
 }
 
 static const method *find_method(const char *name)
@@ -169,6 +171,10 @@ size_t kin_train_memory(const kin_train_options *given, int rank, size_t slices,
     size_t planes = 6 * bits * dimensions + 4 * dimensions * slices + block;
     if (chosen != NULL && chosen->descends)
         return planes * sizeof(double) + descent_bytes(&options) + 4 * vectors * sizeof(uint64_t);
+    /* Each rank holds the components of the whole sample. */
+    size_t all = slices > 0 ? vectors * KIN_TRAIN_SLICES / slices : KIN_NEIGHBOUR_SAMPLE_MAX;
+    if (strcmp(options.method, "neighbour") == 0)
+        return kin_neighbour_memory(&options, all, rank, slices);
     size_t covariance = kin_train_covariance_numbers(dimensions, slices) + block;
     if (rank == 0) covariance += kin_blas_eigenvectors_numbers(dimensions, bits);
     size_t quantization = (vectors + slices * KIN_TRAIN_BLOCK_ROWS) * bits + 2 * block +

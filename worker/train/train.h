@@ -11,6 +11,7 @@
 #include "common/base/status.h"
 #include "proto/encoder_file.h"
 #include "worker/train/context.h"
+#include "worker/train/neighbour_options.h"
 #include "worker/train/source.h"
 
 /* One epoch, as it is told to whoever watches. Numbers that a phase does not have are NaN. */
@@ -48,6 +49,9 @@ typedef struct kin_train_options {
     double held_out;    /* share of the sample */
     uint32_t patience;  /* epochs without a better held-out loss before it stops */
     kin_head_kind head; /* supervised: what tells the classes; softmax unless told */
+
+    /* neighbour; borrowed, NULL: KIN_NEIGHBOUR_OPTIONS_DEFAULT */
+    const kin_neighbour_options *neighbour;
 
     /* On rank 0 only; NULL: nobody. */
     void (*log)(void *user, const kin_train_epoch *epoch);

@@ -1,0 +1,253 @@
+/* Neighbourhood-contrastive hashing as a whole: equal files for any number of ranks, clusters that
+ * become codes, poor samples, refusals. */
+#include "tests/support/test.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/memory.h"
+#include "common/base/random.h"
+#include "common/code/code.h"
+#include "proto/encoder_file.h"
+#include "tests/support/lone_rank.h"
+#include "worker/encode/blas.h"
+#include "worker/encode/hasher.h"
+
+enum { DIMENSIONS = 30, CLUSTERS = 12 };
+
+static const kin_neighbour_options small = {.neighbours = 5,
+                                            .walk = 3,
+                                            .components = 20,
+                                            .batch = 64,
+                                            .steps = 60,
+                                            .hidden = {48, 32},
+                                            .evening = 0.25,
+                                            .temperature = 0.5,
+                                            .geometry = 0.5,
+                                            .stretch = 2,
+                                            .quantization = 0.1,
+                                            .dropout = 0.1,
+                                            .rate = 3e-3};
+
+static kin_train_options options_of(unsigned bits)
+{
+    return (kin_train_options){.method = "neighbour",
+                               .bits = bits,
+                               .seed = 7,
+                               .features = "builtin/1",
+                               .decoder = "test",
+                               .dimensions = DIMENSIONS,
+                               .neighbour = &small};
+}
+
+/* Row i is of cluster i % CLUSTERS. */
+static float *make_clusters(size_t count, double spread)
+{
+    float *vectors = kin_malloc(count * DIMENSIONS * sizeof *vectors);
+    kin_random random = {.state = 3};
+    double centres[CLUSTERS][DIMENSIONS];
+    for (size_t c = 0; c < CLUSTERS; c++)
+        for (size_t d = 0; d < DIMENSIONS; d++)
+            centres[c][d] = kin_random_gaussian(&random);
+    for (size_t i = 0; i < count * DIMENSIONS; i++)
+        vectors[i] = (float)(centres[i / DIMENSIONS % CLUSTERS][i % DIMENSIONS] +
+                             spread * kin_random_gaussian(&random));
+    return vectors;
+}
+
+/* Trains with several numbers of ranks; the files are the same. */
+static kin_buffer train(const kin_train_options *options, const float *vectors, uint64_t count,
+                        int ranks_max)
+{
+    kin_buffer first = {0};
+    kin_train_source source = kin_lone_rank_source(vectors, count, options->dimensions);
+    for (int ranks = 1; ranks <= ranks_max; ranks++) {
+        kin_buffer files[8] = {0};
+        kin_status statuses[8];
+        kin_error errors[8] = {0};
+        kin_rank_threads_train(ranks, options, &source, files, statuses, errors);
+        for (int r = 0; r < ranks; r++) {
+            if (statuses[r] != KIN_OK) fail_msg("rank %d: %s", r, errors[r].text);
+            if (first.bytes == 0) {
+                first = files[r];
+                continue;
+            }
+            assert_int_equal(files[r].bytes, first.bytes);
+            assert_memory_equal(files[r].data, first.data, first.bytes);
+            kin_buffer_fini(&files[r]);
+        }
+    }
+    return first;
+}
+
+static void hash(const kin_buffer *file, const float *vectors, uint32_t count, kin_code *codes)
+{
+    kin_encoder_file parsed;
+    kin_error error = {0};
+    assert_int_equal(kin_encoder_file_parse(&parsed, file->data, file->bytes, "f", &error), KIN_OK);
+    kin_hasher *hasher = kin_hasher_new(&parsed);
+    kin_hasher_hash(hasher, vectors, count, codes);
+    kin_hasher_destroy(&hasher);
+}
+
+static void ranks_agree(void **state)
+{
+    (void)state;
+    enum { COUNT = 709 }; /* blocks that are not full */
+    float *vectors = make_clusters(COUNT, 0.5);
+    kin_train_options options = options_of(24);
+    kin_buffer file = train(&options, vectors, COUNT, 5);
+    kin_encoder_file parsed;
+    kin_error error = {0};
+    assert_int_equal(kin_encoder_file_parse(&parsed, file.data, file.bytes, "f", &error), KIN_OK);
+    assert_string_equal(parsed.card.method, "neighbour");
+    assert_int_equal(parsed.card.bits, 24);
+    assert_int_equal(parsed.card.training_count, COUNT);
+    assert_int_equal(parsed.card.iterations, small.steps);
+    assert_non_null(memmem(parsed.options.text, parsed.options.bytes, "walk=3\n", 7));
+    size_t lines = 0;
+    for (size_t i = 0; i < parsed.curve.bytes; i++)
+        lines += parsed.curve.text[i] == '\n';
+    assert_int_equal(lines, 21);
+    kin_buffer_fini(&file);
+    free(vectors);
+}
+
+/* Pictures of one cluster get codes that are nearer than those of others, seen or not: the mean
+ * distance within is under half of that between. */
+static void clusters_become_codes(void **state)
+{
+    (void)state;
+    enum { COUNT = 1200, SEEN = 900 };
+    float *vectors = make_clusters(COUNT, 0.7);
+    kin_train_options options = options_of(64);
+    kin_buffer file = train(&options, vectors, SEEN, 1);
+    kin_code *codes = kin_calloc(COUNT, sizeof *codes);
+    hash(&file, vectors, COUNT, codes);
+    double within = 0, between = 0;
+    size_t pairs[2] = {0};
+    for (size_t i = SEEN; i < COUNT; i++)
+        for (size_t j = 0; j < i; j++) {
+            double distance = kin_code_distance(&codes[i], &codes[j]);
+            bool same = i % CLUSTERS == j % CLUSTERS;
+            *(same ? &within : &between) += distance;
+            pairs[same]++;
+        }
+    within /= (double)pairs[1];
+    between /= (double)pairs[0];
+    if (!(within < between / 2)) fail_msg("within %g, between %g", within, between);
+    free(codes);
+    kin_buffer_fini(&file);
+    free(vectors);
+}
+
+/* One vector, fewer than neighbours, than a batch; equal ones, zeros, constant dimensions: finite
+ * (the parser has seen to that), and equal vectors get equal codes. */
+static void poor_samples(void **state)
+{
+    (void)state;
+    enum { COUNT = 300 };
+    float *vectors = make_clusters(COUNT, 0.3);
+    float *same = kin_calloc(COUNT * DIMENSIONS, sizeof *same);
+    float *zeros = kin_calloc(COUNT * DIMENSIONS, sizeof *zeros);
+    float *constant = kin_malloc(COUNT * DIMENSIONS * sizeof *constant);
+    for (size_t i = 0; i < COUNT * DIMENSIONS; i++) {
+        same[i] = vectors[i % DIMENSIONS];
+        constant[i] = i % DIMENSIONS < 25 ? 0.1f : vectors[i];
+    }
+    const struct {
+        const float *vectors;
+        uint32_t count;
+        bool distinct;
+    } cases[] = {{vectors, 1, false},    {vectors, 2, true},   {vectors, 4, true},
+                 {vectors, 40, true},    {same, COUNT, false}, {zeros, COUNT, false},
+                 {constant, COUNT, true}};
+    kin_train_options options = options_of(64);
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        uint32_t count = cases[c].count;
+        kin_code codes[COUNT], again;
+        kin_buffer file = train(&options, cases[c].vectors, count, 3);
+        hash(&file, cases[c].vectors, count, codes);
+        hash(&file, cases[c].vectors, 1, &again);
+        assert_int_equal(kin_code_distance(&codes[0], &again), 0);
+        unsigned distance = kin_code_distance(&codes[0], &codes[count - 1]);
+        if (cases[c].distinct)
+            assert_true(distance > 0);
+        else
+            assert_int_equal(distance, 0);
+        kin_buffer_fini(&file);
+    }
+    free(constant);
+    free(zeros);
+    free(same);
+    free(vectors);
+}
+
+static void assert_refused(const kin_train_options *options, const float *vectors, uint64_t count,
+                           const char *text)
+{
+    kin_buffer files[3] = {0};
+    kin_status statuses[3];
+    kin_error errors[3] = {0};
+    kin_train_source source = kin_lone_rank_source(vectors, count, DIMENSIONS);
+    kin_rank_threads_train(3, options, &source, files, statuses, errors);
+    for (int r = 0; r < 3; r++) {
+        assert_int_equal(statuses[r], KIN_BAD_INPUT);
+        assert_int_equal(files[r].bytes, 0);
+        if (strstr(errors[r].text, text) == NULL)
+            fail_msg("'%s' does not say '%s'", errors[r].text, text);
+    }
+}
+
+static void refusals(void **state)
+{
+    (void)state;
+    float *vectors = make_clusters(100, 1);
+    kin_train_options options = options_of(20);
+    assert_refused(&options, vectors, 100, "20 bits");
+    options.bits = 264;
+    assert_refused(&options, vectors, 100, "264 bits");
+    options.bits = 64;
+    assert_refused(&options, vectors, 0, "no picture");
+    const struct {
+        kin_neighbour_options options;
+        const char *text;
+    } cases[] = {{small, "neighbours"},  {small, "walk"},         {small, "components"},
+                 {small, "batch"},       {small, "hidden"},       {small, "evening"},
+                 {small, "temperature"}, {small, "quantization"}, {small, "dropout"},
+                 {small, "geometry"},    {small, "stretch"},      {small, "rate"}};
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        kin_neighbour_options wrong = cases[c].options;
+        if (c == 0) wrong.neighbours = 0;
+        if (c == 1) wrong.walk = 1001;
+        if (c == 2) wrong.components = 0;
+        if (c == 3) wrong.batch = 62;
+        if (c == 4) wrong.hidden[1] = 5000;
+        if (c == 5) wrong.evening = -0.1;
+        if (c == 6) wrong.temperature = NAN;
+        if (c == 7) wrong.quantization = -1;
+        if (c == 8) wrong.dropout = 1;
+        if (c == 9) wrong.geometry = INFINITY;
+        if (c == 10) wrong.stretch = -1;
+        if (c == 11) wrong.rate = 0;
+        options.neighbour = &wrong;
+        assert_refused(&options, vectors, 100, cases[c].text);
+    }
+    options.neighbour = &small;
+    vectors[50 * DIMENSIONS + 4] = NAN;
+    assert_refused(&options, vectors, 100, "not a finite number");
+    free(vectors);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(ranks_agree),
+        cmocka_unit_test(clusters_become_codes),
+        cmocka_unit_test(poor_samples),
+        cmocka_unit_test(refusals),
+    };
+    kin_blas_init();
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
