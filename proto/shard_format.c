@@ -37,9 +37,22 @@ _Static_assert(META_TABLE + KIN_TABLES_MAX * META_TABLE_BYTES == KIN_SHARD_META_
 /* Codes of a bucket, on average, at least: two groups. */
 #define BUCKET_CODES_MIN 32
 
+/* Bits of buckets that are full enough. */
+static uint32_t fill_bits(uint64_t count)
+{
+    uint32_t bits = 0;
+    while (bits < KIN_TABLE_BUCKET_BITS_MAX && count >> (bits + 1) >= BUCKET_CODES_MIN)
+        bits++;
+    return bits;
+}
+
+/* Parts as wide as buckets, which tile the code: wider ones have empty buckets, narrower ones are
+ * long to read. Measured: README.md of worker/search. */
 uint32_t kin_shard_tables_auto(uint64_t count, uint32_t bits, uint64_t bytes_max)
 {
-    uint32_t tables = count < TABLES_CODES_MIN ? 1 : bits == 64 ? 3 : 4;
+    uint32_t fill = fill_bits(count);
+    uint32_t tables = count < TABLES_CODES_MIN ? 1 : (bits + fill / 2) / fill;
+    if (tables > KIN_TABLES_MAX) tables = KIN_TABLES_MAX;
     for (; tables > 1 && bytes_max > 0; tables--) {
         kin_shard_meta meta = {.count = count, .bits = bits};
         kin_shard_plan(&meta, tables, count);
@@ -54,9 +67,7 @@ void kin_shard_plan(kin_shard_meta *meta, uint32_t table_count, uint64_t id_max)
     meta->table_count = table_count;
     meta->id_bytes = id_max <= UINT32_MAX ? 4 : id_max >> 40 == 0 ? 5 : 8;
     meta->start_bytes = meta->count <= UINT32_MAX ? 4 : 8;
-    uint32_t fill = 0; /* bits of buckets that are full enough */
-    while (fill < KIN_TABLE_BUCKET_BITS_MAX && meta->count >> (fill + 1) >= BUCKET_CODES_MIN)
-        fill++;
+    uint32_t fill = fill_bits(meta->count);
     for (uint32_t j = 0; j < table_count; j++) {
         uint32_t rotation = j * meta->bits / table_count;
         uint32_t part = (j + 1) * meta->bits / table_count - rotation;

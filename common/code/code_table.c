@@ -62,6 +62,14 @@ static uint64_t bound_of(const kin_code_table *table, uint64_t first, uint64_t l
     return first;
 }
 
+uint64_t kin_table_first(const kin_code_table *table, const kin_code *rotated, uint64_t *end)
+{
+    uint32_t bucket = kin_table_bucket_of(rotated, table->bucket_bits);
+    uint64_t first;
+    kin_table_range(table, bucket, 1, &first, end);
+    return bound_of(table, first, *end, bucket, rotated, false);
+}
+
 void kin_table_find(const kin_code_table *table, const kin_code *rotated, uint64_t *first,
                     uint64_t *last)
 {

@@ -115,6 +115,9 @@ void kin_table_pack(const uint64_t *codes, uint32_t bits, uint32_t bucket_bits, 
  * asked for in order cost nothing. */
 uint32_t kin_table_bucket(const kin_code_table *table, uint64_t entry, uint32_t *hint);
 
+/* The first entry that is not before the rotated code in its bucket, which ends at *end. */
+uint64_t kin_table_first(const kin_code_table *table, const kin_code *rotated, uint64_t *end);
+
 /* The entries [*first, *last) that are the rotated code. */
 void kin_table_find(const kin_code_table *table, const kin_code *rotated, uint64_t *first,
                     uint64_t *last);

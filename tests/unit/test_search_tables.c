@@ -7,7 +7,6 @@
 #include "common/base/random.h"
 #include "tests/support/code_tables.h"
 #include "tests/support/test.h"
-#include "worker/search/groups.h"
 #include "worker/search/search.h"
 
 #define SHARDS_MAX 3
@@ -229,38 +228,6 @@ static void every_way_gives_the_brute_force_answer(void **state)
     }
 }
 
-static void every_group_kernel_equals_the_scalar_one(void **state)
-{
-    (void)state;
-    static uint8_t groups[(KIN_RUN_MAX / KIN_TABLE_GROUP + 1) * KIN_TABLE_GROUP * 32];
-    static kin_candidate wanted[KIN_RUN_MAX], got[KIN_RUN_MAX];
-    kin_random random = {.state = 3};
-    for (int i = 0; i < 4000; i++) {
-        kin_code_table table = {.bits = 64u << kin_random_below(&random, 3),
-                                .tail_bytes = 1u << kin_random_below(&random, 3)};
-        uint32_t lane = (uint32_t)kin_random_below(&random, KIN_TABLE_GROUP);
-        uint32_t count = (uint32_t)kin_random_below(&random, i % 10 == 0 ? KIN_RUN_MAX + 1 : 70);
-        uint32_t limit = (uint32_t)kin_random_below(&random, table.bits);
-        kin_group_query query = {0};
-        for (size_t at = 0; at < sizeof groups; at += 8) {
-            uint64_t bytes = kin_random_u64(&random);
-            if (at > 4096 && i % 10 != 0) break;
-            memcpy(groups + at, &bytes, 8);
-        }
-        for (uint32_t v = 0; v < table.bits / 32; v++)
-            query.value[v] = (uint32_t)kin_random_u64(&random);
-        query.value[table.bits / 32 - 1] &= UINT32_MAX >> (32 - 8 * table.tail_bytes);
-        kin_group_kernel scalar = kin_group_kernel_get(&table, KIN_CPU_SCALAR);
-        uint32_t expected = scalar(groups, lane, count, &query, limit, wanted);
-        for (int level = 0; level < KIN_CPU_LEVELS; level++) {
-            if (!kin_cpu_supports((kin_cpu_level)level)) continue;
-            kin_group_kernel kernel = kin_group_kernel_get(&table, (kin_cpu_level)level);
-            assert_int_equal(kernel(groups, lane, count, &query, limit, got), expected);
-            assert_memory_equal(got, wanted, expected * sizeof *got);
-        }
-    }
-}
-
 /* More equal codes than wait for their ids, than a kernel sees at once: through every table. */
 static void a_hundred_thousand_equal_codes(void **state)
 {
@@ -326,7 +293,6 @@ static void a_deadline_that_is_over_ends_only_its_query(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_group_kernel_equals_the_scalar_one),
         cmocka_unit_test(every_way_gives_the_brute_force_answer),
         cmocka_unit_test(a_hundred_thousand_equal_codes),
         cmocka_unit_test(a_deadline_that_is_over_ends_only_its_query),

@@ -122,8 +122,12 @@ void kin_found_flush(kin_found *found, kin_found_places *places)
         const kin_found_run *run = &found->runs[i];
         places->first[i] = run->entry;
         places->last[i] = run->entry + run->count;
-        if (run->table != 0)
-            kin_table_find(first, &places->code[i], &places->first[i], &places->last[i]);
+        if (run->table != 0) { /* the same code as often */
+            uint64_t end;
+            places->first[i] = kin_table_first(first, &places->code[i], &end);
+            places->last[i] = places->first[i] + run->count;
+            if (places->last[i] > end) places->last[i] = end;
+        }
         __builtin_prefetch(found->codes->ids + places->first[i] * found->codes->id_bytes);
     }
     for (uint32_t i = 0; i < found->count; i++)
