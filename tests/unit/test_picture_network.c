@@ -10,6 +10,7 @@
 #include "common/base/random.h"
 #include "tests/support/onnx_writer.h"
 #include "worker/encode/batch_network.h"
+#include "worker/encode/features.h"
 #include "worker/encode/picture_network.h"
 
 #define SIDE 8
@@ -432,6 +433,40 @@ static void taps_are_centred(void **state)
     kin_buffer_fini(&model);
 }
 
+/* A network file whose means were never learned serves nobody. */
+static void means_are_needed(void **state)
+{
+    (void)state;
+    kin_buffer model = model_of_maps("n 3 8 8"), bytes = {0};
+    kin_network_file file = {.model_count = 2};
+    kin_features *features;
+    kin_error error = {0};
+    char name[KIN_NETWORK_FEATURES_BYTES];
+    static const float means[5] = {0};
+    for (int m = 0; m < 2; m++)
+        file.models[m] =
+            (kin_network_model){.spec = spec_of("map"), .onnx = model.data, .bytes = model.bytes};
+    file.models[1].spec.centre = true;
+    for (int learned = 0; learned < 2; learned++) {
+        file.models[1].means = means;
+        file.models[1].mean_count = learned == 0 ? 0 : 5;
+        kin_buffer_clear(&bytes);
+        kin_network_file_build(&bytes, &file);
+        assert_int_equal(
+            kin_features_open_networks(&features, bytes.data, bytes.bytes, "f", &error), KIN_OK);
+        assert_int_equal(kin_features_want_means(features), learned == 0);
+        assert_int_equal(kin_features_model_dimensions(features, 1), 5);
+        strcpy(name, kin_features_name(features));
+        kin_features_close(&features);
+        kin_status status = kin_features_open(&features, name, bytes.data, bytes.bytes, &error);
+        assert_int_equal(status, learned == 0 ? KIN_CORRUPT : KIN_OK);
+        kin_features_close(&features);
+    }
+    assert_non_null(strstr(error.text, "are centred, and have no means"));
+    kin_buffer_fini(&bytes);
+    kin_buffer_fini(&model);
+}
+
 /* Average, maximum and generalised mean of a map, against loops over the map itself. */
 static void ways_of_pooling(void **state)
 {
@@ -488,7 +523,7 @@ int main(void)
         cmocka_unit_test(neighbours_do_not_matter), cmocka_unit_test(mixtures_are_kept_apart),
         cmocka_unit_test(types_and_shapes),         cmocka_unit_test(taps),
         cmocka_unit_test(channels_are_found),       cmocka_unit_test(taps_are_centred),
-        cmocka_unit_test(ways_of_pooling),
+        cmocka_unit_test(means_are_needed),         cmocka_unit_test(ways_of_pooling),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
