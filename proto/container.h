@@ -20,7 +20,8 @@ typedef enum kin_file_kind {
     KIN_FILE_LEDGER = 0x4744454c,   /* LEDG: rejected inputs and why */
     KIN_FILE_LIST = 0x5453494c,     /* LIST: the frozen list of inputs */
     KIN_FILE_PART = 0x54524150,     /* PART: one chunk of a build */
-    KIN_FILE_NETWORK = 0x5754454e   /* NETW: models of networks and how they are used */
+    KIN_FILE_NETWORK = 0x5754454e,  /* NETW: models of networks and how they are used */
+    KIN_FILE_TASK = 0x4b534154      /* TASK: what a task of an import has written */
 } kin_file_kind;
 
 #define KIN_CONTAINER_HEADER_BYTES 4096

@@ -67,10 +67,11 @@ static kin_status check_numbers(const kin_encoder_card *card, const char *name, 
 /* What only version 1 asks for. */
 static kin_status check_plain(const kin_encoder_card *card, const char *name, kin_error *error)
 {
-    if (strcmp(card->method, "itq") != 0 && strcmp(card->method, "lsh") != 0)
+    if (strcmp(card->method, "itq") != 0 && strcmp(card->method, "lsh") != 0 &&
+        strcmp(card->method, "given") != 0)
         return kin_fail(error, KIN_MISMATCH,
-                        "%s: method '%s' is unknown here (itq, lsh); use a newer Kindred", name,
-                        card->method);
+                        "%s: method '%s' is unknown here (itq, lsh, given); use a newer Kindred",
+                        name, card->method);
     if (!kin_code_bits_valid(card->bits))
         return kin_fail(error, KIN_CORRUPT, "%s: codes of %u bits; there are 64, 128 and 256", name,
                         (unsigned)card->bits);

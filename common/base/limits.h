@@ -122,4 +122,8 @@
 /* A sample is held in memory: a million vectors of 1,024 floats are 4 GB over all ranks. */
 #define KIN_SAMPLE_PICTURES_MAX 1000000
 
+/* Codes that are imported: ids are numbers below 2^40, and 2^43 bytes of 64-bit codes are more than
+ * one file of a usual file system holds. */
+#define KIN_IMPORT_CODES_MAX ((uint64_t)1 << 40)
+
 #endif

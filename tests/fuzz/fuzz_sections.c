@@ -26,6 +26,7 @@ static const struct {
      2,
      {"meta", "ids", "codes-a", "starts-a", "codes-b", "starts-b", "keyends", "keys", "thumbend",
       "thumbs"}},
+    {KIN_FILE_TASK, 1, {"head", "runs", "blocks"}},
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

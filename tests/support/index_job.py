@@ -85,7 +85,7 @@ def shard_codes(parts):
 
 
 def shards(index):
-    """[(number of rows, [(code words, id, key, thumbnail)])] of the current generation."""
+    """[[(code words, id, key, thumbnail)]] of the current generation."""
     found = []
     for path in sorted(glob.glob(current(index) + "/shard-*.kin")):
         parts = sections(path)
@@ -94,7 +94,9 @@ def shards(index):
         ids = [int.from_bytes(parts["ids"][i:i + id_bytes], "little")
                for i in range(0, count * id_bytes, id_bytes)]
         codes = shard_codes(parts)
-        key_ends = (0, *struct.unpack(f"<{count}Q", parts["keyends"]))
+        key_ends = [0] * (count + 1)
+        if parts["keyends"]:
+            key_ends = (0, *struct.unpack(f"<{count}Q", parts["keyends"]))
         thumb_ends = [0] * (count + 1)
         if parts["thumbend"]:
             thumb_ends = (0, *struct.unpack(f"<{count}Q", parts["thumbend"]))

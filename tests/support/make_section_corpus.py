@@ -10,7 +10,7 @@ import struct
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 KINDS = [(b"SHRD", 1), (b"MANI", 1), (b"ENCO", 1), (b"LEDG", 1), (b"LIST", 1), (b"PART", 1),
-         (b"NETW", 1), (b"SHRD", 2)]  # as formats of fuzz_sections.c
+         (b"NETW", 1), (b"SHRD", 2), (b"TASK", 1)]  # as formats of fuzz_sections.c
 SECTION_MAX = 8192  # enough for every branch, and small
 
 

@@ -8,6 +8,7 @@
 #include "proto/network_file.h"
 #include "proto/part_format.h"
 #include "proto/shard_format.h"
+#include "proto/task_format.h"
 
 static volatile uint64_t sink; /* what is read must really be read */
 
@@ -110,6 +111,15 @@ kin_status parse_any(kin_file_kind kind, const void *data, size_t bytes)
         kin_status status = kin_network_file_parse(&network, data, bytes, "fuzz", NULL);
         for (uint32_t i = 0; status == KIN_OK && i < network.model_count; i++)
             touch(network.models[i].onnx, network.models[i].bytes);
+        return status;
+    }
+    case KIN_FILE_TASK: {
+        kin_task task;
+        kin_status status = kin_task_parse(&task, data, bytes, "fuzz", NULL);
+        uint64_t blocks = 0;
+        for (uint64_t i = 0; status == KIN_OK && i < task.run_count; i++)
+            blocks += kin_task_run_get(&task, i).count;
+        if (status == KIN_OK) touch(task.checksums, blocks * 8);
         return status;
     }
     }

@@ -100,7 +100,7 @@ static void near_queries_are_near(void **state)
 static void other_queries_are_no_rows(void **state)
 {
     (void)state;
-    for (const char *kind = "uch"; *kind != 0; kind++) {
+    for (const char *kind = "uc"; *kind != 0; kind++) {
         kin_synthetic *set;
         kin_error error;
         uint64_t query[4], rows[4];

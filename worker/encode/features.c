@@ -15,6 +15,7 @@
 #define BUILTIN "builtin"
 #define BUILTIN_VERSION "builtin/1"
 #define FILE_PREFIX "file/"
+#define CODES_PREFIX "codes/"
 #define FILE_DIGITS 16
 
 _Static_assert(KIN_FEATURES_NAME_BYTES >= KIN_NETWORK_FEATURES_BYTES, "a network's name fits");
@@ -95,10 +96,11 @@ kin_status kin_features_open(kin_features **features, const char *name, const vo
         return KIN_OK;
     }
     if (kin_features_is_file(name))
-        return kin_fail(error, KIN_MISMATCH,
-                        "the index is of feature vectors that another program made ('%s'): "
-                        "pictures cannot be described in that way here, only codes be searched for",
-                        name);
+        return kin_fail(
+            error, KIN_MISMATCH,
+            "the index is of codes or feature vectors that another program made ('%s'): "
+            "pictures cannot be described in that way here, only codes be searched for",
+            name);
     if (!kin_network_is_features(name))
         return kin_fail(error, KIN_BAD_INPUT,
                         "there are no features '%s'; there are: " BUILTIN " (" BUILTIN_VERSION
@@ -157,9 +159,17 @@ void kin_features_file_name(const kin_digest *digest, char name[KIN_FEATURES_NAM
     snprintf(name, KIN_FEATURES_NAME_BYTES, FILE_PREFIX "%.*s", FILE_DIGITS, digits);
 }
 
+void kin_features_codes_name(const kin_digest *digest, char name[KIN_FEATURES_NAME_BYTES])
+{
+    char digits[33];
+    kin_digest_text(digest, digits);
+    snprintf(name, KIN_FEATURES_NAME_BYTES, CODES_PREFIX "%.*s", FILE_DIGITS, digits);
+}
+
 bool kin_features_is_file(const char *name)
 {
-    return strncmp(name, FILE_PREFIX, strlen(FILE_PREFIX)) == 0;
+    return strncmp(name, FILE_PREFIX, strlen(FILE_PREFIX)) == 0 ||
+           strncmp(name, CODES_PREFIX, strlen(CODES_PREFIX)) == 0;
 }
 
 void kin_features_close(kin_features **features)

@@ -43,6 +43,10 @@ KIN_MUST_USE kin_status kin_features_open_given(kin_features **features, const c
  * kin_features_open refuses the name: nobody here can make such a vector of a picture. */
 #define KIN_FEATURES_NAME_BYTES 32
 void kin_features_file_name(const kin_digest *digest, char name[KIN_FEATURES_NAME_BYTES]);
+/* "codes/0123456789abcdef": the same of codes that another program made; their bits are taken as
+ * the vector. */
+void kin_features_codes_name(const kin_digest *digest, char name[KIN_FEATURES_NAME_BYTES]);
+/* Whether it is a name of either kind. */
 bool kin_features_is_file(const char *name);
 
 void kin_features_close(kin_features **features);

@@ -114,6 +114,18 @@ static void write_into(kin_build_state *build, const char *folder, const char *n
     free(path);
 }
 
+kin_status kin_publish_place(const kin_building *building, const char *folder, kin_error *error)
+{
+    char *place = kin_path_join(building->index_path, building->generation);
+    kin_status status = kin_directory_sync(folder, error);
+    if (status == KIN_OK && rename(folder, place) != 0)
+        status =
+            kin_fail(error, KIN_IO, "cannot rename %s to %s: %s", folder, place, strerror(errno));
+    if (status == KIN_OK) status = kin_directory_sync(building->index_path, error);
+    free(place);
+    return status;
+}
+
 /* Rank 0: what a generation holds besides its shards, and its name. */
 static void complete(kin_build_state *build, const char *folder, const kin_buffer *ledger,
                      const kin_manifest *manifest)
@@ -127,14 +139,7 @@ static void complete(kin_build_state *build, const char *folder, const kin_buffe
     write_into(build, folder, KIN_LEDGER_FILE, ledger);
     if (build->network.bytes > 0) write_into(build, folder, KIN_NETWORK_FILE, &build->network);
     write_into(build, folder, KIN_MANIFEST_FILE, &bytes);
-    char *place = kin_path_join(build->building.index_path, build->building.generation);
-    kin_status status = kin_directory_sync(folder, &error);
-    if (status == KIN_OK && rename(folder, place) != 0)
-        status =
-            kin_fail(&error, KIN_IO, "cannot rename %s to %s: %s", folder, place, strerror(errno));
-    if (status == KIN_OK) status = kin_directory_sync(build->building.index_path, &error);
-    root_check(build, status, &error);
-    free(place);
+    root_check(build, kin_publish_place(&build->building, folder, &error), &error);
     kin_buffer_fini(&bytes);
     free(encoder_path);
     kin_buffer_fini(&encoder);

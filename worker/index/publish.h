@@ -10,6 +10,10 @@
  * manifest. */
 void kin_publish_generation(kin_build_state *build, kin_manifest *manifest);
 
+/* Rank 0: a complete folder becomes INDEX/generation-NNNNNN: synced, renamed, synced. */
+KIN_MUST_USE kin_status kin_publish_place(const kin_building *building, const char *folder,
+                                          kin_error *error);
+
 /* Rank 0: writes CURRENT, removes the oldest generations beyond options->keep, and the building
  * folder. Again after a crash is harmless. */
 KIN_MUST_USE kin_status kin_publish_finish(kin_building *building, uint32_t keep, kin_error *error);

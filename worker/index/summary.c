@@ -52,9 +52,7 @@ void kin_summary_rejected(uint64_t inputs, const uint64_t rejected[KIN_REASON_CO
     kin_buffer_fini(&line);
 }
 
-/* The most memory that this process has had in use, files that are mapped not counted where the
- * system tells them apart. */
-static uint64_t memory_used(void)
+uint64_t kin_summary_memory_used(void)
 {
     uint64_t peak_kb = 0, file_kb = 0;
     char line[256];
@@ -137,7 +135,7 @@ void kin_summary_print(kin_build_state *build, const kin_manifest *manifest, dou
     uint64_t *pictures = kin_calloc((size_t)ranks, sizeof *pictures);
     uint64_t *memory = kin_calloc((size_t)ranks, sizeof *memory);
     kin_comm_gather(build->comm, sum.pictures, pictures);
-    kin_comm_gather(build->comm, memory_used(), memory);
+    kin_comm_gather(build->comm, kin_summary_memory_used(), memory);
     kin_comm_sum(build->comm, (uint64_t *)&sum, sizeof sum / sizeof(uint64_t));
     if (kin_comm_rank(build->comm) == 0) {
         print_stages(&sum, seconds * ranks);

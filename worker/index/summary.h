@@ -19,4 +19,8 @@ void kin_summary_rejected(uint64_t inputs, const uint64_t rejected[KIN_REASON_CO
  */
 void kin_summary_print(kin_build_state *build, const kin_manifest *manifest, double seconds);
 
+/* The most memory that this process has had in use, files that are mapped not counted where the
+ * system tells them apart. */
+uint64_t kin_summary_memory_used(void);
+
 #endif

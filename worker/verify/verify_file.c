@@ -11,6 +11,7 @@
 #include "proto/network_file.h"
 #include "proto/part_format.h"
 #include "proto/shard_format.h"
+#include "proto/task_format.h"
 #include "worker/verify/verify.h"
 
 static const struct {
@@ -24,6 +25,7 @@ static const struct {
     {KIN_FILE_LIST, "the frozen list of a build's inputs"},
     {KIN_FILE_PART, "a part: one chunk of a build that is not finished"},
     {KIN_FILE_NETWORK, "networks: models, and how pictures go through them"},
+    {KIN_FILE_TASK, "a task: what one step of an import that is not finished has written"},
 };
 
 static void print_sections(const kin_container *container, const char *what)
@@ -74,6 +76,10 @@ static kin_status check_contents(kin_file_kind kind, const kin_mapping *file, co
     case KIN_FILE_NETWORK: {
         kin_network_file network;
         return kin_network_file_parse(&network, file->data, file->bytes, path, error);
+    }
+    case KIN_FILE_TASK: {
+        kin_task task;
+        return kin_task_parse(&task, file->data, file->bytes, path, error);
     }
     }
     return status;

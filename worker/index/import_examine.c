@@ -1,0 +1,188 @@
+#include "worker/index/import_examine.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/checksum.h"
+#include "common/base/memory.h"
+#include "common/base/random.h"
+#include "worker/index/code_health.h"
+
+/* Codes that a plan is made by: the shares of 64 tasks are then known to some 3 %. Each of many
+ * shards wants its own. */
+#define SAMPLE_CODES 65536
+#define SAMPLE_CODES_SHARD 64
+/* Codes that are read, and have a digest, at a time: half a megabyte of 64 bits stays in the cache
+ * of a core. */
+#define BLOCK_CODES 65536
+/* Pairs of bits are counted in no more codes than this: a correlation is known to 0.001 then. */
+#define PAIR_CODES ((uint64_t)1 << 20)
+/* Codes whose ones fit into a byte. */
+#define BYTE_CODES 255
+
+uint64_t *kin_import_sample(kin_import_state *import, uint64_t *count)
+{
+    const kin_code_source *source = &import->source;
+    unsigned words = source->bits / 64;
+    uint64_t ranks = (uint64_t)kin_comm_ranks(import->comm);
+    uint64_t rank = (uint64_t)kin_comm_rank(import->comm);
+    uint64_t wanted = (uint64_t)import->options->shards * SAMPLE_CODES_SHARD;
+    if (wanted < SAMPLE_CODES) wanted = SAMPLE_CODES;
+    *count = source->count < wanted ? source->count : wanted;
+    uint64_t *sample = kin_calloc(*count * words, sizeof *sample);
+    for (uint64_t i = rank; i < *count; i += ranks) {
+        /* One of each stretch, at a place that no regularity of the file can know. */
+        uint64_t from = (uint64_t)((double)source->count * (double)i / (double)*count);
+        uint64_t to = (uint64_t)((double)source->count * (double)(i + 1) / (double)*count);
+        kin_random random = {i};
+        uint64_t row = to > from ? from + kin_random_below(&random, to - from) : from;
+        kin_error error;
+        kin_import_check(import,
+                         kin_code_source_read(source, *count == source->count ? i : row, 1,
+                                              sample + i * words, &error),
+                         &error);
+        if (i / ranks % 256 == 0) kin_comm_tick(import->comm);
+    }
+    kin_comm_sum(import->comm, sample, *count * words);
+    return sample;
+}
+
+/* One rank's look. */
+typedef struct look {
+    kin_import_state *import;
+    unsigned words;
+    uint64_t *codes; /* [BLOCK_CODES][words] */
+    kin_buffer text; /* keys of the block */
+    uint16_t *key_bytes;
+    uint64_t *counts;  /* [units][2]: rows, bytes of keys */
+    uint64_t *digests; /* [blocks] */
+    uint64_t pair_stride;
+    kin_rows pair_rows;
+} look;
+
+/* Adds how often each bit is 1: eight bits of eight bytes at a time. */
+static void count_ones(const look *l, uint64_t count)
+{
+    const uint64_t lanes = 0x0101010101010101u;
+    for (unsigned w = 0; w < l->words; w++)
+        for (uint64_t from = 0; from < count; from += BYTE_CODES) {
+            uint64_t to = count - from < BYTE_CODES ? count : from + BYTE_CODES, sums[8] = {0};
+            for (uint64_t i = from; i < to; i++) {
+                uint64_t word = l->codes[i * l->words + w];
+#pragma GCC unroll 8
+                for (unsigned bit = 0; bit < 8; bit++)
+                    sums[bit] += word >> bit & lanes;
+            }
+            for (unsigned bit = 0; bit < 64; bit++)
+                l->import->bit_ones[w * 64 + 63 - bit] += sums[bit % 8] >> (bit / 8 * 8) & 255;
+        }
+}
+
+static void count_pairs(look *l, uint64_t first, uint64_t count)
+{
+    l->pair_rows.count = 0;
+    uint64_t skip = (l->pair_stride - first % l->pair_stride) % l->pair_stride;
+    for (uint64_t i = skip; i < count; i += l->pair_stride)
+        memcpy(l->pair_rows.data + l->pair_rows.count++ * (l->words + 1), l->codes + i * l->words,
+               l->words * sizeof *l->codes);
+    kin_health_count(&l->pair_rows, l->import->pairs, kin_import_tick, l->import);
+    l->import->pair_rows += l->pair_rows.count;
+}
+
+static void count_units(look *l, uint64_t count)
+{
+    const kin_import_state *import = l->import;
+    const kin_import_plan *plan = &import->plan;
+    bool further = plan->table_unit[1] < plan->unit_count;
+    for (uint64_t i = 0; i < count; i++) {
+        uint64_t *code = l->codes + i * l->words;
+        uint32_t unit = kin_import_unit_of(import, code), shard = plan->units[unit].shard;
+        l->counts[2 * (size_t)unit]++;
+        if (l->key_bytes != NULL) l->counts[2 * (size_t)unit + 1] += l->key_bytes[i];
+        if (!further || plan->units[unit].whole) continue;
+        for (uint32_t t = 1; t < plan->table_count; t++) {
+            kin_import_rotate(code, l->words, plan->rotation[t] - plan->rotation[t - 1]);
+            l->counts[2 * (size_t)kin_import_table_unit(import, t, shard, code)]++;
+        }
+    }
+}
+
+static void look_at_block(look *l, uint64_t block)
+{
+    kin_import_state *import = l->import;
+    kin_error error;
+    uint64_t first = block * BLOCK_CODES, left = import->source.count - first;
+    uint64_t count = left < BLOCK_CODES ? left : BLOCK_CODES;
+    kin_import_check(import, kin_code_source_read(&import->source, first, count, l->codes, &error),
+                     &error);
+    if (l->key_bytes != NULL)
+        kin_import_check(
+            import, kin_key_lines_read(&import->keys, first, count, &l->text, l->key_bytes, &error),
+            &error);
+    l->digests[block] = kin_checksum(l->codes, (size_t)count * l->words * sizeof *l->codes);
+    count_ones(l, count);
+    count_pairs(l, first, count);
+    count_units(l, count); /* which rotates the codes */
+}
+
+static void take_sums(look *l, uint64_t blocks)
+{
+    kin_import_state *import = l->import;
+    kin_import_plan *plan = &import->plan;
+    unsigned bits = plan->bits;
+    kin_comm_sum(import->comm, l->digests, blocks);
+    kin_comm_sum(import->comm, l->counts, 2 * (size_t)plan->unit_count);
+    kin_comm_sum(import->comm, import->bit_ones, bits);
+    kin_comm_sum(import->comm, import->pairs, kin_health_pairs(bits));
+    kin_comm_sum(import->comm, &import->pair_rows, 1);
+    for (uint32_t u = 0; u < plan->unit_count; u++) {
+        plan->units[u].rows = l->counts[2 * (size_t)u];
+        plan->units[u].key_bytes = l->counts[2 * (size_t)u + 1];
+    }
+    import->codes_digest = kin_digest_of(l->digests, (size_t)blocks * sizeof *l->digests);
+}
+
+static void show_progress(void *user)
+{
+    kin_import_state *import = user;
+    uint64_t done, rejected;
+    kin_comm_reported(import->comm, &done, &rejected);
+    kin_progress_update(import->progress, done, 0);
+}
+
+void kin_import_examine(kin_import_state *import)
+{
+    const kin_code_source *source = &import->source;
+    uint64_t blocks = (source->count + BLOCK_CODES - 1) / BLOCK_CODES;
+    uint64_t ranks = (uint64_t)kin_comm_ranks(import->comm);
+    uint64_t rank = (uint64_t)kin_comm_rank(import->comm), done = 0;
+    look l = {.import = import, .words = source->bits / 64, .pair_stride = 1};
+    while (source->count / l.pair_stride > PAIR_CODES)
+        l.pair_stride *= 2;
+    l.codes = kin_malloc((size_t)BLOCK_CODES * l.words * sizeof *l.codes);
+    l.counts = kin_calloc(2 * (size_t)import->plan.unit_count, sizeof *l.counts);
+    l.digests = kin_calloc(blocks, sizeof *l.digests);
+    if (import->keys.path != NULL) l.key_bytes = kin_malloc(BLOCK_CODES * sizeof *l.key_bytes);
+    kin_rows_init(&l.pair_rows, source->bits, BLOCK_CODES);
+    import->bit_ones = kin_calloc(source->bits, sizeof *import->bit_ones);
+    import->pairs = kin_calloc(kin_health_pairs(source->bits), sizeof *import->pairs);
+    kin_comm_report(import->comm, 0, 0);
+    if (import->progress != NULL) {
+        kin_progress_begin(import->progress, "codes looked at", source->count, 0);
+        kin_comm_watch(import->comm, show_progress, import);
+    }
+    for (uint64_t block = rank; block < blocks; block += ranks) {
+        look_at_block(&l, block);
+        done += BLOCK_CODES;
+        kin_comm_report(import->comm, done, 0);
+        kin_comm_tick(import->comm);
+    }
+    take_sums(&l, blocks);
+    kin_comm_watch(import->comm, NULL, NULL);
+    free(l.codes);
+    free(l.counts);
+    free(l.digests);
+    free(l.key_bytes);
+    kin_buffer_fini(&l.text);
+    kin_rows_fini(&l.pair_rows);
+}

@@ -1,0 +1,321 @@
+#include "worker/index/import_gather.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "common/base/bytes.h"
+#include "common/base/check.h"
+#include "common/base/memory.h"
+
+/* What a rank receives in one round, about. */
+#define ROUND_BYTES (16u << 20)
+#define NOBODY UINT16_MAX
+_Static_assert(KIN_RANKS_MAX < NOBODY, "a rank is 16 bits");
+
+/* A pass under way. */
+typedef struct gathering {
+    kin_import_state *import;
+    const kin_import_pass *pass;
+    kin_import_rows *rows;
+    const kin_import_sink *sink; /* of this rank's task, if it holds one code */
+    uint32_t table;
+    int ranks;
+    uint64_t block_rows;
+    uint64_t *codes;     /* [block_rows][words] */
+    kin_buffer text;     /* of the block's keys */
+    uint16_t *key_bytes; /* [block_rows]; NULL: no keys */
+    uint16_t *owner;     /* [block_rows]: rank, or NOBODY */
+    uint64_t *counts;    /* [ranks][2]: rows and bytes of keys for each rank */
+    uint64_t *coming;    /* [ranks][2] */
+    kin_comm_parcel facts_out, facts_in, out, in;
+    size_t in_capacity;
+} gathering;
+
+uint64_t kin_import_row_bytes(const kin_import_state *import, uint32_t table)
+{
+    uint64_t row = import->source.bits / 8;
+    if (table > 0) return row;
+    return row + 8 + (import->keys.path != NULL ? 16 : 0);
+}
+
+uint64_t kin_import_rows_bytes(const kin_import_state *import, const kin_import_task *task)
+{
+    if (import->plan.units[task->first_unit].single) return 0;
+    return task->rows * kin_import_row_bytes(import, task->table) + task->key_bytes;
+}
+
+static void *map_memory(size_t bytes)
+{
+    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) return kin_malloc(SIZE_MAX); /* which says so, and ends */
+    madvise(memory, bytes, MADV_HUGEPAGE);                 /* sorting goes to and fro in it */
+    return memory;
+}
+
+static void rows_init(kin_import_rows *rows, const kin_import_state *import,
+                      const kin_import_task *task)
+{
+    *rows = (kin_import_rows){.words = import->plan.bits / 64};
+    rows->stride = rows->words + (task != NULL && task->table == 0);
+    if (task == NULL || import->plan.units[task->first_unit].single || task->rows == 0) return;
+    rows->capacity = task->rows;
+    rows->mapped_bytes = (size_t)task->rows * rows->stride * sizeof *rows->rows;
+    rows->rows = map_memory(rows->mapped_bytes);
+    if (task->table > 0 || import->keys.path == NULL) return;
+    rows->ids = kin_malloc((size_t)task->rows * sizeof *rows->ids);
+    rows->key_end = kin_malloc((size_t)task->rows * sizeof *rows->key_end);
+    rows->keys = kin_malloc((size_t)task->key_bytes);
+}
+
+void kin_import_rows_fini(kin_import_rows *rows)
+{
+    if (rows->rows != NULL) munmap(rows->rows, rows->mapped_bytes);
+    free(rows->ids);
+    free(rows->key_end);
+    free(rows->keys);
+    memset(rows, 0, sizeof *rows);
+}
+
+static void parcel_init(kin_comm_parcel *parcel, int ranks, size_t bytes)
+{
+    parcel->bytes = kin_calloc((size_t)ranks, sizeof *parcel->bytes);
+    parcel->at = kin_calloc((size_t)ranks, sizeof *parcel->at);
+    parcel->data = kin_malloc(bytes);
+}
+
+static void parcel_fini(kin_comm_parcel *parcel)
+{
+    free(parcel->bytes);
+    free(parcel->at);
+    free(parcel->data);
+}
+
+static void begin(gathering *g)
+{
+    const kin_import_state *import = g->import;
+    size_t ranks = (size_t)g->ranks, words = g->rows->words;
+    bool keyed = import->keys.path != NULL && g->table == 0;
+    size_t row_bytes = (words + 1) * 8 + (keyed ? 2 + (size_t)import->keys.longest : 0);
+    g->block_rows = ROUND_BYTES / ranks / row_bytes;
+    if (keyed) g->block_rows -= g->block_rows % KIN_KEY_LINES_MARK;
+    if (g->block_rows == 0) g->block_rows = KIN_KEY_LINES_MARK;
+    g->codes = kin_malloc((size_t)g->block_rows * words * sizeof *g->codes);
+    g->owner = kin_malloc((size_t)g->block_rows * sizeof *g->owner);
+    if (keyed) g->key_bytes = kin_malloc((size_t)g->block_rows * sizeof *g->key_bytes);
+    g->counts = kin_calloc(2 * ranks, sizeof *g->counts);
+    g->coming = kin_calloc(2 * ranks, sizeof *g->coming);
+    parcel_init(&g->facts_out, g->ranks, 2 * ranks * sizeof *g->counts);
+    parcel_init(&g->facts_in, g->ranks, 2 * ranks * sizeof *g->counts);
+    for (int r = 0; r < g->ranks; r++) {
+        g->facts_out.bytes[r] = g->facts_in.bytes[r] = 16;
+        g->facts_out.at[r] = g->facts_in.at[r] = 16 * r;
+    }
+    parcel_init(&g->out, g->ranks, (size_t)g->block_rows * row_bytes);
+    g->in_capacity = ROUND_BYTES;
+    parcel_init(&g->in, g->ranks, g->in_capacity);
+}
+
+static void end(gathering *g)
+{
+    free(g->codes);
+    free(g->owner);
+    free(g->key_bytes);
+    free(g->counts);
+    free(g->coming);
+    kin_buffer_fini(&g->text);
+    parcel_fini(&g->facts_out);
+    parcel_fini(&g->facts_in);
+    parcel_fini(&g->out);
+    parcel_fini(&g->in);
+}
+
+/* Rotates the codes of a block and finds who owns each. */
+static void find_owners(gathering *g, uint64_t count)
+{
+    const kin_import_state *import = g->import;
+    const kin_import_plan *plan = &import->plan;
+    unsigned words = g->rows->words;
+    uint32_t first = g->pass->first_task, tasks = g->pass->task_count;
+    bool one_shard = plan->shard_count == 1;
+    memset(g->counts, 0, 2 * (size_t)g->ranks * sizeof *g->counts);
+    for (uint64_t i = 0; i < count; i++) {
+        uint64_t *code = g->codes + i * words;
+        uint32_t unit = 0;
+        if (g->table == 0 || !one_shard) unit = kin_import_unit_of(import, code);
+        if (g->table > 0) {
+            kin_import_rotate(code, words, plan->rotation[g->table]);
+            unit = kin_import_table_unit(import, g->table, plan->units[unit].shard, code);
+        }
+        g->owner[i] = NOBODY;
+        if (unit == UINT32_MAX) continue;
+        uint32_t owner = plan->units[unit].task - first; /* wraps around for earlier tasks */
+        if (owner >= tasks || (g->table > 0 && plan->units[unit].single)) continue;
+        g->owner[i] = (uint16_t)owner;
+        g->counts[2 * owner]++;
+        if (g->key_bytes != NULL) g->counts[2 * owner + 1] += g->key_bytes[i];
+    }
+}
+
+/* Bytes of so many rows on their way. */
+static uint64_t parcel_bytes(const gathering *g, const uint64_t *counts)
+{
+    return counts[0] * (g->rows->stride * 8 + (g->key_bytes != NULL ? 2 : 0)) + counts[1];
+}
+
+/* For each rank: its rows, then the lengths of their keys, then the keys. */
+static void pack(gathering *g, uint64_t first, uint64_t count)
+{
+    unsigned words = g->rows->words, stride = g->rows->stride;
+    uint8_t *row_at[KIN_RANKS_MAX], *length_at[KIN_RANKS_MAX], *key_at[KIN_RANKS_MAX];
+    const uint8_t *key = g->text.data;
+    uint64_t at = 0;
+    for (int r = 0; r < g->ranks; r++) {
+        const uint64_t *counts = g->counts + 2 * (size_t)r;
+        g->out.at[r] = (int)at;
+        g->out.bytes[r] = (int)parcel_bytes(g, counts);
+        row_at[r] = g->out.data + at;
+        length_at[r] = row_at[r] + counts[0] * stride * 8;
+        key_at[r] = length_at[r] + counts[0] * 2;
+        at += (uint64_t)g->out.bytes[r];
+    }
+    for (uint64_t i = 0; i < count; i++) {
+        uint16_t owner = g->owner[i], bytes = g->key_bytes != NULL ? g->key_bytes[i] : 0;
+        if (owner != NOBODY) {
+            uint64_t id = first + i;
+            memcpy(row_at[owner], g->codes + i * words, words * sizeof *g->codes);
+            if (stride > words) memcpy(row_at[owner] + words * sizeof id, &id, sizeof id);
+            row_at[owner] += stride * sizeof id;
+            if (g->key_bytes != NULL) {
+                memcpy(length_at[owner], &bytes, sizeof bytes);
+                memcpy(key_at[owner], key, bytes);
+                length_at[owner] += sizeof bytes;
+                key_at[owner] += bytes;
+            }
+        }
+        key += bytes;
+    }
+}
+
+/* What one rank sent. */
+static void take(gathering *g, const uint8_t *data, uint64_t count, uint64_t key_bytes)
+{
+    kin_import_rows *rows = g->rows;
+    kin_error error;
+    size_t row_bytes = rows->stride * sizeof(uint64_t);
+    const uint8_t *lengths = data + count * row_bytes, *key = lengths + 2 * count;
+    if (g->sink == NULL && (count > rows->capacity - rows->count)) {
+        (void)kin_fail(&error, KIN_IO, "%s was changed while it is imported",
+                       g->import->source.name);
+        kin_comm_fail(g->import->comm, &error);
+    }
+    if (g->sink == NULL && rows->ids == NULL) {
+        memcpy(rows->rows + rows->count * rows->stride, data, count * row_bytes);
+        rows->count += count;
+        return;
+    }
+    uint64_t row[KIN_CODE_WORDS_MAX + 1];
+    uint64_t at = rows->ids != NULL && rows->count > 0 ? rows->key_end[rows->count - 1] : 0;
+    if (rows->ids != NULL) memcpy(rows->keys + at, key, key_bytes);
+    for (uint64_t i = 0; i < count; i++) {
+        uint16_t bytes = 0;
+        memcpy(row, data + i * row_bytes, row_bytes);
+        if (g->key_bytes != NULL) memcpy(&bytes, lengths + 2 * i, 2);
+        if (g->sink != NULL) {
+            kin_import_check(g->import,
+                             g->sink->row(g->sink->user, row, row[rows->words], key, bytes, &error),
+                             &error);
+            key += bytes;
+            continue;
+        }
+        rows->ids[rows->count] = row[rows->words];
+        rows->key_end[rows->count] = at += bytes;
+        row[rows->words] = rows->count;
+        memcpy(rows->rows + rows->count++ * rows->stride, row, row_bytes);
+    }
+}
+
+static void send_and_take(gathering *g)
+{
+    uint64_t total = 0;
+    memcpy(g->facts_out.data, g->counts, 2 * (size_t)g->ranks * sizeof *g->counts);
+    kin_comm_exchange(g->import->comm, &g->facts_out, &g->facts_in);
+    memcpy(g->coming, g->facts_in.data, 2 * (size_t)g->ranks * sizeof *g->coming);
+    for (int r = 0; r < g->ranks; r++) {
+        uint64_t bytes = parcel_bytes(g, g->coming + 2 * (size_t)r);
+        g->in.at[r] = (int)total;
+        g->in.bytes[r] = (int)bytes;
+        total += bytes;
+    }
+    if (total > INT_MAX / 2) {
+        kin_error error;
+        (void)kin_fail(&error, KIN_LIMIT,
+                       "the keys of one round are %llu bytes, more than ranks can exchange at "
+                       "once; use fewer ranks, or shorter keys",
+                       (unsigned long long)total);
+        kin_comm_fail(g->import->comm, &error);
+    }
+    if (total > g->in_capacity) {
+        g->in.data = kin_realloc(g->in.data, (size_t)total, 1);
+        g->in_capacity = (size_t)total;
+    }
+    kin_comm_exchange(g->import->comm, &g->out, &g->in);
+    for (int r = 0; r < g->ranks; r++) {
+        const uint64_t *coming = g->coming + 2 * (size_t)r;
+        if (coming[0] > 0) take(g, g->in.data + g->in.at[r], coming[0], coming[1]);
+    }
+}
+
+static void run_rounds(gathering *g)
+{
+    kin_import_state *import = g->import;
+    uint64_t total = import->source.count, ranks = (uint64_t)g->ranks;
+    uint64_t each = g->block_rows * ranks, rounds = (total + each - 1) / each;
+    for (uint64_t round = 0; round < rounds; round++) {
+        kin_error error;
+        uint64_t first = round * each + (uint64_t)kin_comm_rank(import->comm) * g->block_rows;
+        uint64_t left = first < total ? total - first : 0;
+        uint64_t count = left < g->block_rows ? left : g->block_rows;
+        kin_import_check(
+            import, kin_code_source_read(&import->source, first, count, g->codes, &error), &error);
+        if (g->key_bytes != NULL && count > 0)
+            kin_import_check(
+                import,
+                kin_key_lines_read(&import->keys, first, count, &g->text, g->key_bytes, &error),
+                &error);
+        find_owners(g, count);
+        pack(g, first, count);
+        send_and_take(g);
+        if (import->progress != NULL)
+            kin_progress_update(import->progress,
+                                (round + 1) * each < total ? (round + 1) * each : total, 0);
+        kin_comm_tick(import->comm);
+    }
+}
+
+void kin_import_gather(kin_import_state *import, const kin_import_pass *pass, kin_import_rows *rows,
+                       const kin_import_sink *sink)
+{
+    const kin_import_plan *plan = &import->plan;
+    uint32_t rank = (uint32_t)kin_comm_rank(import->comm);
+    const kin_import_task *task =
+        rank < pass->task_count ? &plan->tasks[pass->first_task + rank] : NULL;
+    bool single = task != NULL && plan->units[task->first_unit].single;
+    rows_init(rows, import, task);
+    gathering g = {.import = import,
+                   .pass = pass,
+                   .rows = rows,
+                   .sink = single ? sink : NULL,
+                   .table = plan->tasks[pass->first_task].table,
+                   .ranks = kin_comm_ranks(import->comm)};
+    rows->stride = rows->words + (g.table == 0); /* of those that it sends, too */
+    begin(&g);
+    run_rounds(&g);
+    end(&g);
+    if (task != NULL && !single && rows->count != task->rows) {
+        kin_error error;
+        (void)kin_fail(&error, KIN_IO, "%s was changed while it is imported", import->source.name);
+        kin_comm_fail(import->comm, &error);
+    }
+}

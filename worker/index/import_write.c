@@ -1,0 +1,278 @@
+#include "worker/index/import_write.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/check.h"
+#include "common/base/clock.h"
+#include "common/base/memory.h"
+#include "proto/task_format.h"
+#include "worker/index/exchange.h"
+#include "worker/index/row_sort.h"
+
+/* Rows that are handed to a share at a time. */
+#define BATCH_ROWS 4096
+
+/* What a task has written so far. */
+typedef struct record {
+    kin_task_run *runs;
+    uint64_t run_count;
+    kin_buffer checksums; /* uint64_t, run after run */
+    uint64_t distinct, largest, equal;
+    uint64_t before[KIN_CODE_WORDS_MAX];
+} record;
+
+/* A batch on its way to a share. */
+typedef struct batch {
+    uint64_t codes[BATCH_ROWS * KIN_CODE_WORDS_MAX];
+    uint64_t ids[BATCH_ROWS];
+    uint32_t count;
+} batch;
+
+struct kin_import_stream {
+    kin_import_state *import;
+    kin_shard_share *share;
+    char *path;
+    batch *held;
+    uint64_t rows;
+};
+
+char *kin_import_shard_path(const kin_import_state *import, uint32_t shard)
+{
+    char name[32];
+    kin_exchange_file_name(shard, name);
+    return kin_path_join(import->folder, name);
+}
+
+char *kin_import_record_path(const kin_import_state *import, uint32_t task)
+{
+    return kin_sprintf("%s/tasks/task-%05u.kin", import->building.folder, (unsigned)task);
+}
+
+static kin_shard_share *open_share(kin_import_state *import, const kin_import_unit *unit,
+                                   uint32_t table, const char *path)
+{
+    kin_error error;
+    kin_shard_share *share;
+    kin_shard_range range = {.table = table,
+                             .first_row = unit->first_row,
+                             .rows = unit->rows,
+                             .start = unit->start,
+                             .first = unit->first,
+                             .last = unit->last,
+                             .first_key_byte = unit->first_key_byte,
+                             .key_bytes = unit->key_bytes};
+    if (table != unit->table) memset(&range.start, 0, sizeof range.start); /* the shard is whole */
+    if (!unit->last) range.end = unit[1].start;
+    kin_import_check(
+        import, kin_shard_share_open(&share, path, &import->outlines[unit->shard], &range, &error),
+        &error);
+    return share;
+}
+
+static void close_share(kin_import_state *import, record *to, uint32_t shard,
+                        kin_shard_share **share)
+{
+    kin_error error;
+    kin_block_run runs[KIN_SHARD_SHARE_RUNS];
+    kin_import_check(import, kin_shard_share_finish(share, runs, &error), &error);
+    for (uint32_t i = 0; i < KIN_SHARD_SHARE_RUNS; i++) {
+        if (runs[i].count > 0) {
+            to->runs = kin_realloc(to->runs, to->run_count + 1, sizeof *to->runs);
+            to->runs[to->run_count++] =
+                (kin_task_run){.shard = shard, .first = runs[i].first, .count = runs[i].count};
+            kin_buffer_append(&to->checksums, runs[i].checksums,
+                              (size_t)runs[i].count * sizeof *runs[i].checksums);
+        }
+        kin_block_run_fini(&runs[i]);
+    }
+}
+
+static kin_status flush(kin_shard_share *share, batch *held, bool with_ids, kin_error *error)
+{
+    kin_status status = kin_shard_share_codes(share, held->codes, held->count, error);
+    if (status == KIN_OK && with_ids)
+        status = kin_shard_share_ids(share, held->ids, held->count, error);
+    held->count = 0;
+    return status;
+}
+
+static kin_status stream_row(void *user, const uint64_t *code, uint64_t id, const uint8_t *key,
+                             uint32_t key_bytes, kin_error *error)
+{
+    kin_import_stream *stream = user;
+    unsigned words = stream->import->plan.bits / 64;
+    batch *held = stream->held;
+    memcpy(held->codes + (size_t)held->count * words, code, words * sizeof *code);
+    held->ids[held->count++] = id;
+    stream->rows++;
+    kin_status status = KIN_OK;
+    if (key_bytes > 0) status = kin_shard_share_key(stream->share, key, key_bytes, error);
+    if (status == KIN_OK && held->count == BATCH_ROWS)
+        status = flush(stream->share, held, true, error);
+    return status;
+}
+
+kin_import_stream *kin_import_stream_open(kin_import_state *import, uint32_t task,
+                                          kin_import_sink *sink)
+{
+    const kin_import_unit *unit = &import->plan.units[import->plan.tasks[task].first_unit];
+    kin_import_stream *stream = kin_calloc(1, sizeof *stream);
+    stream->import = import;
+    stream->path = kin_import_shard_path(import, unit->shard);
+    stream->share = open_share(import, unit, 0, stream->path);
+    stream->held = kin_calloc(1, sizeof *stream->held);
+    *sink = (kin_import_sink){.user = stream, .row = stream_row};
+    return stream;
+}
+
+static void close_stream(kin_import_state *import, record *to, const kin_import_unit *unit,
+                         kin_import_stream **stream)
+{
+    kin_error error;
+    kin_import_stream *done = *stream;
+    kin_import_check(import, flush(done->share, done->held, true, &error), &error);
+    if (done->rows != unit->rows) {
+        (void)kin_fail(&error, KIN_IO, "%s was changed while it is imported", import->source.name);
+        kin_comm_fail(import->comm, &error);
+    }
+    close_share(import, to, unit->shard, &done->share);
+    to->distinct = done->rows > 0;
+    to->largest = done->rows;
+    free(done->held);
+    free(done->path);
+    free(done);
+    *stream = NULL;
+}
+
+/* A further table's copies of the one code that a unit holds. */
+static void write_copies(kin_import_state *import, record *to, const kin_import_unit *unit)
+{
+    char *path = kin_import_shard_path(import, unit->shard);
+    kin_shard_share *share = open_share(import, unit, unit->table, path);
+    batch *held = kin_calloc(1, sizeof *held);
+    unsigned words = import->plan.bits / 64;
+    kin_error error;
+    for (uint64_t row = 0; row < unit->rows; row += held->count) {
+        uint64_t left = unit->rows - row;
+        held->count = left < BATCH_ROWS ? (uint32_t)left : BATCH_ROWS;
+        for (uint32_t i = 0; i < held->count; i++)
+            memcpy(held->codes + (size_t)i * words, unit->start.word, words * 8);
+        kin_import_check(import, kin_shard_share_codes(share, held->codes, held->count, &error),
+                         &error);
+        kin_comm_tick(import->comm);
+    }
+    close_share(import, to, unit->shard, &share);
+    free(held);
+    free(path);
+}
+
+static void count_equal(record *to, const uint64_t *code, unsigned words)
+{
+    bool same = to->distinct > 0 && memcmp(to->before, code, words * sizeof *code) == 0;
+    to->equal = same ? to->equal + 1 : 1;
+    to->distinct += !same;
+    if (to->equal > to->largest) to->largest = to->equal;
+    memcpy(to->before, code, words * sizeof *code);
+}
+
+/* Sorted rows [unit->rows] of one unit into one table. */
+static void write_table(kin_import_state *import, record *to, const kin_import_unit *unit,
+                        uint32_t table, const uint64_t *sorted, const kin_import_rows *rows)
+{
+    char *path = kin_import_shard_path(import, unit->shard);
+    kin_shard_share *share = open_share(import, unit, table, path);
+    batch *held = kin_calloc(1, sizeof *held);
+    unsigned words = rows->words, stride = table == 0 ? rows->stride : words;
+    kin_error error;
+    for (uint64_t i = 0; i < unit->rows; i++) {
+        const uint64_t *row = sorted + i * stride;
+        memcpy(held->codes + (size_t)held->count * words, row, words * sizeof *row);
+        if (table == 0) {
+            uint64_t at = row[words];
+            count_equal(to, row, words);
+            held->ids[held->count] = rows->ids == NULL ? at : rows->ids[at];
+            if (rows->ids != NULL) {
+                uint64_t from = at == 0 ? 0 : rows->key_end[at - 1];
+                kin_import_check(import,
+                                 kin_shard_share_key(share, rows->keys + from,
+                                                     (uint32_t)(rows->key_end[at] - from), &error),
+                                 &error);
+            }
+        }
+        if (++held->count < BATCH_ROWS && i + 1 < unit->rows) continue;
+        kin_import_check(import, flush(share, held, table == 0, &error), &error);
+        kin_comm_tick(import->comm);
+    }
+    close_share(import, to, unit->shard, &share);
+    free(held);
+    free(path);
+}
+
+/* The further tables of a shard that is here as a whole: its rows lose their ids, and are sorted
+ * anew for each. */
+static void write_further(kin_import_state *import, record *to, const kin_import_unit *unit,
+                          uint64_t *data, const kin_import_rows *rows)
+{
+    const kin_import_plan *plan = &import->plan;
+    unsigned words = rows->words;
+    for (uint64_t i = 0; i < unit->rows; i++)
+        memmove(data + i * words, data + i * rows->stride, words * sizeof *data);
+    for (uint32_t t = 1; t < plan->table_count; t++) {
+        int64_t start_ns = kin_clock_ns();
+        for (uint64_t i = 0; i < unit->rows; i++)
+            kin_import_rotate(data + i * words, words, plan->rotation[t] - plan->rotation[t - 1]);
+        kin_row_sort(data, unit->rows, words, kin_import_tick, import);
+        kin_clock_lap(&start_ns, &import->sort_ns);
+        write_table(import, to, unit, t, data, rows);
+        kin_clock_lap(&start_ns, &import->write_ns);
+    }
+}
+
+static void write_record(kin_import_state *import, uint32_t task, record *written)
+{
+    kin_task_head head = {.plan = import->plan_digest,
+                          .number = task,
+                          .distinct_codes = written->distinct,
+                          .largest_bucket = written->largest};
+    memcpy(head.boot, import->boot, sizeof head.boot);
+    kin_buffer bytes = {0};
+    kin_error error;
+    char *path = kin_import_record_path(import, task);
+    kin_task_build(&bytes, &head, written->runs, written->run_count,
+                   (const uint64_t *)(const void *)written->checksums.data);
+    kin_import_check(import, kin_file_write_atomic(path, bytes.data, bytes.bytes, &error), &error);
+    free(path);
+    kin_buffer_fini(&bytes);
+}
+
+void kin_import_write(kin_import_state *import, uint32_t task, kin_import_rows *rows,
+                      kin_import_stream **stream)
+{
+    const kin_import_plan *plan = &import->plan;
+    const kin_import_task *work = &plan->tasks[task];
+    const kin_import_unit *unit = &plan->units[work->first_unit];
+    record written = {0};
+    int64_t start_ns = kin_clock_ns();
+    if (*stream != NULL) {
+        close_stream(import, &written, unit, stream);
+    } else if (unit->single) {
+        write_copies(import, &written, unit);
+    } else {
+        kin_row_sort(rows->rows, rows->count, rows->stride, kin_import_tick, import);
+        kin_clock_lap(&start_ns, &import->sort_ns);
+        uint64_t *data = rows->rows;
+        for (uint32_t u = 0; u < work->unit_count; u++, unit++) {
+            write_table(import, &written, unit, unit->table, data, rows);
+            kin_clock_lap(&start_ns, &import->write_ns);
+            uint64_t *next = data + unit->rows * rows->stride;
+            if (unit->whole) write_further(import, &written, unit, data, rows);
+            start_ns = kin_clock_ns();
+            data = next;
+        }
+    }
+    write_record(import, task, &written);
+    kin_clock_lap(&start_ns, &import->write_ns);
+    free(written.runs);
+    kin_buffer_fini(&written.checksums);
+}
