@@ -22,7 +22,7 @@ def run_import(ranks, *arguments, cwd, task_rows=None):
     if task_rows:
         environment["KINDRED_IMPORT_ROWS"] = str(task_rows)
     return subprocess.run([*launcher, index_job.PROGRAM, "import", *arguments], env=environment,
-                          cwd=cwd, capture_output=True, timeout=120, check=False,
+                          cwd=cwd, capture_output=True, timeout=600, check=False,
                           stdin=subprocess.DEVNULL)
 
 
@@ -68,6 +68,30 @@ def check_contents(work, bits):
                                                                    f"{work}/{other}"),
                f"{name}: {ranks} ranks, tasks of {task_rows} rows, no header: the same bytes",
                said(done))
+
+
+def check_export(work):
+    """What was imported comes out again, and what was not imported in order of id."""
+    for name in ("i64k", "i128k", "i256k", "i64"):
+        keys = ["--keys", "out.txt"] if name.endswith("k") else []
+        done = subprocess.run([index_job.PROGRAM, "export", name, "-o", "out.npy", "--ids",
+                               "ids.npy", "--memory", "9K", *keys], cwd=work, capture_output=True,
+                              check=False)
+        source = f"{work}/c{name[1:].rstrip('k')}.npy"
+        with open(source, "rb") as wanted, open(f"{work}/out.npy", "rb") as found:
+            same = numpy.array_equal(numpy.load(wanted), numpy.load(found))
+        ids = numpy.load(f"{work}/ids.npy")
+        ok(done.returncode == 0 and same and numpy.array_equal(ids, numpy.arange(len(ids))),
+           f"{name}: the codes come out again, in many passes", done.stderr.decode())
+        if keys:
+            with open(f"{work}/keys.txt", "rb") as wanted, open(f"{work}/out.txt", "rb") as found:
+                ok(wanted.read() + b"\n" == found.read(), f"{name}: and so do the keys")
+    for arguments, code, word in ((["i64"], 2, "-o"), (["-o", "x.npy"], 2, "INDEX"),
+                                  (["missing", "-o", "x.npy"], 1, "missing"),
+                                  (["i64", "-o", "missing/x.npy"], 1, "missing/x.npy")):
+        done = subprocess.run([index_job.PROGRAM, "export", *arguments], cwd=work,
+                              capture_output=True, check=False)
+        ok(done.returncode == code and word in said(done), f"export {arguments}", said(done))
 
 
 def check_shards(work):
@@ -162,6 +186,7 @@ def main():
     with tempfile.TemporaryDirectory() as work:
         for bits in (64, 128, 256):
             check_contents(work, bits)
+        check_export(work)
         check_shards(work)
         check_odd_sets(work)
         check_bad_input(work)

@@ -29,7 +29,7 @@ def words(ranks, index):
 
 def run_import(ranks, index, cwd):
     return subprocess.run(words(ranks, index), env=ENVIRONMENT, cwd=cwd, capture_output=True,
-                          timeout=120, check=False, stdin=subprocess.DEVNULL)
+                          timeout=600, check=False, stdin=subprocess.DEVNULL)
 
 
 def state_of(folder):

@@ -54,7 +54,7 @@ typedef struct look {
     uint64_t *codes; /* [BLOCK_CODES][words] */
     kin_buffer text; /* keys of the block */
     uint16_t *key_bytes;
-    uint64_t *counts;  /* [units][2]: rows, bytes of keys */
+    uint64_t *counts;  /* [cells][2]: rows, bytes of keys */
     uint64_t *digests; /* [blocks] */
     uint64_t pair_stride;
     kin_rows pair_rows;
@@ -96,13 +96,14 @@ static void count_units(look *l, uint64_t count)
     bool further = plan->table_unit[1] < plan->unit_count;
     for (uint64_t i = 0; i < count; i++) {
         uint64_t *code = l->codes + i * l->words;
-        uint32_t unit = kin_import_unit_of(import, code), shard = plan->units[unit].shard;
-        l->counts[2 * (size_t)unit]++;
-        if (l->key_bytes != NULL) l->counts[2 * (size_t)unit + 1] += l->key_bytes[i];
-        if (!further || plan->units[unit].whole) continue;
+        uint32_t cell = kin_import_cell_of(import, code);
+        l->counts[2 * (size_t)cell]++;
+        if (l->key_bytes != NULL) l->counts[2 * (size_t)cell + 1] += l->key_bytes[i];
+        if (!further || plan->units[plan->cell_unit[cell]].whole) continue;
+        uint32_t shard = plan->units[plan->cell_unit[cell]].shard;
         for (uint32_t t = 1; t < plan->table_count; t++) {
             kin_import_rotate(code, l->words, plan->rotation[t] - plan->rotation[t - 1]);
-            l->counts[2 * (size_t)kin_import_table_unit(import, t, shard, code)]++;
+            l->counts[2 * (size_t)kin_import_table_cell(import, t, shard, code)]++;
         }
     }
 }
@@ -131,13 +132,15 @@ static void take_sums(look *l, uint64_t blocks)
     kin_import_plan *plan = &import->plan;
     unsigned bits = plan->bits;
     kin_comm_sum(import->comm, l->digests, blocks);
-    kin_comm_sum(import->comm, l->counts, 2 * (size_t)plan->unit_count);
+    kin_comm_sum(import->comm, l->counts, 2 * (size_t)plan->cell_count);
     kin_comm_sum(import->comm, import->bit_ones, bits);
     kin_comm_sum(import->comm, import->pairs, kin_health_pairs(bits));
     kin_comm_sum(import->comm, &import->pair_rows, 1);
-    for (uint32_t u = 0; u < plan->unit_count; u++) {
-        plan->units[u].rows = l->counts[2 * (size_t)u];
-        plan->units[u].key_bytes = l->counts[2 * (size_t)u + 1];
+    for (uint32_t c = 0; c < plan->cell_count; c++) {
+        kin_import_unit *unit = &plan->units[plan->cell_unit[c]];
+        plan->cell_rows[c] = l->counts[2 * (size_t)c];
+        unit->rows += l->counts[2 * (size_t)c];
+        unit->key_bytes += l->counts[2 * (size_t)c + 1];
     }
     import->codes_digest = kin_digest_of(l->digests, (size_t)blocks * sizeof *l->digests);
 }
@@ -160,7 +163,7 @@ void kin_import_examine(kin_import_state *import)
     while (source->count / l.pair_stride > PAIR_CODES)
         l.pair_stride *= 2;
     l.codes = kin_malloc((size_t)BLOCK_CODES * l.words * sizeof *l.codes);
-    l.counts = kin_calloc(2 * (size_t)import->plan.unit_count, sizeof *l.counts);
+    l.counts = kin_calloc(2 * (size_t)import->plan.cell_count, sizeof *l.counts);
     l.digests = kin_calloc(blocks, sizeof *l.digests);
     if (import->keys.path != NULL) l.key_bytes = kin_malloc(BLOCK_CODES * sizeof *l.key_bytes);
     kin_rows_init(&l.pair_rows, source->bits, BLOCK_CODES);

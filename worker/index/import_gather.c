@@ -46,23 +46,44 @@ uint64_t kin_import_rows_bytes(const kin_import_state *import, const kin_import_
     return task->rows * kin_import_row_bytes(import, task->table) + task->key_bytes;
 }
 
-static void *map_memory(size_t bytes)
+/* Memory that stays from pass to pass: the system takes its time to clear new pages. */
+static void *take_arena(kin_import_state *import, size_t bytes)
 {
-    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED) return kin_malloc(SIZE_MAX); /* which says so, and ends */
-    madvise(memory, bytes, MADV_HUGEPAGE);                 /* sorting goes to and fro in it */
-    return memory;
+    if (bytes <= import->arena_bytes) return import->arena;
+    if (import->arena != NULL) munmap(import->arena, import->arena_bytes);
+    import->arena = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (import->arena == MAP_FAILED) {
+        kin_error error;
+        (void)kin_fail(&error, KIN_LIMIT,
+                       "the system has not the %llu bytes that --memory allows for rows",
+                       (unsigned long long)bytes);
+        kin_comm_fail(import->comm, &error);
+    }
+    import->arena_bytes = bytes;
+    madvise(import->arena, bytes, MADV_HUGEPAGE); /* rows go to many places in it */
+    return import->arena;
 }
 
-static void rows_init(kin_import_rows *rows, const kin_import_state *import,
-                      const kin_import_task *task)
+static void rows_init(kin_import_rows *rows, kin_import_state *import, const kin_import_task *task)
 {
-    *rows = (kin_import_rows){.words = import->plan.bits / 64};
+    const kin_import_plan *plan = &import->plan;
+    *rows = (kin_import_rows){.words = plan->bits / 64};
     rows->stride = rows->words + (task != NULL && task->table == 0);
-    if (task == NULL || import->plan.units[task->first_unit].single || task->rows == 0) return;
+    if (task == NULL || plan->units[task->first_unit].single || task->rows == 0) return;
     rows->capacity = task->rows;
-    rows->mapped_bytes = (size_t)task->rows * rows->stride * sizeof *rows->rows;
-    rows->rows = map_memory(rows->mapped_bytes);
+    rows->rows = take_arena(import, (size_t)task->rows * rows->stride * sizeof *rows->rows);
+    const kin_import_unit *first = &plan->units[task->first_unit];
+    const kin_import_unit *last = first + task->unit_count - 1;
+    uint32_t cells = last->first_cell + last->cell_count - first->first_cell;
+    uint64_t row = 0;
+    rows->first_cell = first->first_cell;
+    rows->shard = first->shard;
+    rows->next = kin_malloc(cells * sizeof *rows->next);
+    rows->end = kin_malloc(cells * sizeof *rows->end);
+    for (uint32_t c = 0; c < cells; c++) {
+        rows->next[c] = row;
+        rows->end[c] = row += plan->cell_rows[first->first_cell + c];
+    }
     if (task->table > 0 || import->keys.path == NULL) return;
     rows->ids = kin_malloc((size_t)task->rows * sizeof *rows->ids);
     rows->key_end = kin_malloc((size_t)task->rows * sizeof *rows->key_end);
@@ -71,7 +92,8 @@ static void rows_init(kin_import_rows *rows, const kin_import_state *import,
 
 void kin_import_rows_fini(kin_import_rows *rows)
 {
-    if (rows->rows != NULL) munmap(rows->rows, rows->mapped_bytes);
+    free(rows->next);
+    free(rows->end);
     free(rows->ids);
     free(rows->key_end);
     free(rows->keys);
@@ -142,16 +164,18 @@ static void find_owners(gathering *g, uint64_t count)
     memset(g->counts, 0, 2 * (size_t)g->ranks * sizeof *g->counts);
     for (uint64_t i = 0; i < count; i++) {
         uint64_t *code = g->codes + i * words;
-        uint32_t unit = 0;
-        if (g->table == 0 || !one_shard) unit = kin_import_unit_of(import, code);
+        uint32_t cell = 0;
+        if (g->table == 0 || !one_shard) cell = kin_import_cell_of(import, code);
         if (g->table > 0) {
             kin_import_rotate(code, words, plan->rotation[g->table]);
-            unit = kin_import_table_unit(import, g->table, plan->units[unit].shard, code);
+            cell = kin_import_table_cell(import, g->table, plan->units[plan->cell_unit[cell]].shard,
+                                         code);
         }
         g->owner[i] = NOBODY;
-        if (unit == UINT32_MAX) continue;
-        uint32_t owner = plan->units[unit].task - first; /* wraps around for earlier tasks */
-        if (owner >= tasks || (g->table > 0 && plan->units[unit].single)) continue;
+        if (cell == UINT32_MAX) continue;
+        const kin_import_unit *unit = &plan->units[plan->cell_unit[cell]];
+        uint32_t owner = unit->task - first; /* wraps around for earlier tasks */
+        if (owner >= tasks || (g->table > 0 && unit->single)) continue;
         g->owner[i] = (uint16_t)owner;
         g->counts[2 * owner]++;
         if (g->key_bytes != NULL) g->counts[2 * owner + 1] += g->key_bytes[i];
@@ -184,7 +208,8 @@ static void pack(gathering *g, uint64_t first, uint64_t count)
         uint16_t owner = g->owner[i], bytes = g->key_bytes != NULL ? g->key_bytes[i] : 0;
         if (owner != NOBODY) {
             uint64_t id = first + i;
-            memcpy(row_at[owner], g->codes + i * words, words * sizeof *g->codes);
+            for (unsigned w = 0; w < words; w++)
+                memcpy(row_at[owner] + w * sizeof id, &g->codes[i * words + w], sizeof id);
             if (stride > words) memcpy(row_at[owner] + words * sizeof id, &id, sizeof id);
             row_at[owner] += stride * sizeof id;
             if (g->key_bytes != NULL) {
@@ -198,23 +223,32 @@ static void pack(gathering *g, uint64_t first, uint64_t count)
     }
 }
 
-/* What one rank sent. */
-static void take(gathering *g, const uint8_t *data, uint64_t count, uint64_t key_bytes)
+_Noreturn static void fail_changed(const gathering *g)
+{
+    kin_error error;
+    (void)kin_fail(&error, KIN_IO, "%s was changed while it is imported", g->import->source.name);
+    kin_comm_fail(g->import->comm, &error);
+}
+
+/* Where a row goes: the next place of its cell. */
+static inline uint64_t *place_of(const gathering *g, const uint64_t *row)
+{
+    kin_import_rows *rows = g->rows;
+    uint32_t cell = g->table == 0 ? kin_import_cell_of(g->import, row)
+                                  : kin_import_table_cell(g->import, g->table, rows->shard, row);
+    cell -= rows->first_cell;
+    if (rows->count == rows->capacity || rows->next[cell] == rows->end[cell]) fail_changed(g);
+    rows->count++;
+    return rows->rows + rows->next[cell]++ * rows->stride;
+}
+
+/* Rows with keys, or of one code. */
+static void take_one_by_one(gathering *g, const uint8_t *data, uint64_t count, uint64_t key_bytes)
 {
     kin_import_rows *rows = g->rows;
     kin_error error;
     size_t row_bytes = rows->stride * sizeof(uint64_t);
     const uint8_t *lengths = data + count * row_bytes, *key = lengths + 2 * count;
-    if (g->sink == NULL && (count > rows->capacity - rows->count)) {
-        (void)kin_fail(&error, KIN_IO, "%s was changed while it is imported",
-                       g->import->source.name);
-        kin_comm_fail(g->import->comm, &error);
-    }
-    if (g->sink == NULL && rows->ids == NULL) {
-        memcpy(rows->rows + rows->count * rows->stride, data, count * row_bytes);
-        rows->count += count;
-        return;
-    }
     uint64_t row[KIN_CODE_WORDS_MAX + 1];
     uint64_t at = rows->ids != NULL && rows->count > 0 ? rows->key_end[rows->count - 1] : 0;
     if (rows->ids != NULL) memcpy(rows->keys + at, key, key_bytes);
@@ -229,10 +263,27 @@ static void take(gathering *g, const uint8_t *data, uint64_t count, uint64_t key
             key += bytes;
             continue;
         }
-        rows->ids[rows->count] = row[rows->words];
-        rows->key_end[rows->count] = at += bytes;
-        row[rows->words] = rows->count;
-        memcpy(rows->rows + rows->count++ * rows->stride, row, row_bytes);
+        uint64_t arrival = rows->count, *place = place_of(g, row);
+        rows->ids[arrival] = row[rows->words];
+        rows->key_end[arrival] = at += bytes;
+        row[rows->words] = arrival;
+        memcpy(place, row, row_bytes);
+    }
+}
+
+/* What one rank sent: without keys, rows are aligned. */
+static void take(gathering *g, const uint8_t *data, uint64_t count, uint64_t key_bytes)
+{
+    unsigned stride = g->rows->stride;
+    if (g->sink != NULL || g->rows->ids != NULL) {
+        take_one_by_one(g, data, count, key_bytes);
+        return;
+    }
+    const uint64_t *row = (const uint64_t *)(const void *)data;
+    for (uint64_t i = 0; i < count; i++, row += stride) {
+        uint64_t *place = place_of(g, row);
+        for (unsigned w = 0; w < stride; w++)
+            place[w] = row[w];
     }
 }
 
@@ -312,10 +363,6 @@ void kin_import_gather(kin_import_state *import, const kin_import_pass *pass, ki
     rows->stride = rows->words + (g.table == 0); /* of those that it sends, too */
     begin(&g);
     run_rounds(&g);
+    if (task != NULL && !single && rows->count != task->rows) fail_changed(&g);
     end(&g);
-    if (task != NULL && !single && rows->count != task->rows) {
-        kin_error error;
-        (void)kin_fail(&error, KIN_IO, "%s was changed while it is imported", import->source.name);
-        kin_comm_fail(import->comm, &error);
-    }
 }

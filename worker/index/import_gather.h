@@ -10,13 +10,15 @@ typedef struct kin_import_pass {
     uint32_t first_task, task_count;
 } kin_import_pass;
 
-/* Rows of the task that this rank owns, in order of id; rows [count][stride] are the code, rotated
+/* Rows of the task that this rank owns, cell after cell; rows [count][stride] are the code, rotated
  * as the table is, and, of table 0, the position of its id and key below. */
 typedef struct kin_import_rows {
     uint64_t *rows;
     uint64_t count, capacity;
     unsigned words, stride;
-    size_t mapped_bytes;
+    uint32_t first_cell, shard; /* of the task */
+    uint64_t *next;             /* [cells]: where the next row of a cell goes, */
+    uint64_t *end;              /* and where the cell ends */
     /* Where the codes have keys; else the position is the id itself. */
     uint64_t *ids;     /* [count] */
     uint64_t *key_end; /* [count]: in `keys` */

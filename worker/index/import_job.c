@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
@@ -183,22 +184,22 @@ static void make_plan(kin_import_state *import)
 static void make_routes(kin_import_state *import)
 {
     const kin_import_plan *plan = &import->plan;
-    kin_code *starts = kin_calloc(plan->unit_count, sizeof *starts);
-    for (uint32_t u = 0; u < plan->unit_count; u++)
-        starts[u] = plan->units[u].start;
-    kin_import_route_init(&import->route, plan->bits, starts, plan->table_unit[1]);
+    uint32_t cells = plan->cell_count;
+    if (plan->table_unit[1] < plan->unit_count) cells = plan->units[plan->table_unit[1]].first_cell;
+    kin_import_route_init(&import->route, plan->bits, plan->cell_start, cells);
     import->ranges =
         kin_calloc((size_t)plan->table_count * plan->shard_count, sizeof *import->ranges);
     for (uint32_t u = plan->table_unit[1], count; u < plan->unit_count; u += count) {
         const kin_import_unit *unit = &plan->units[u];
-        for (count = 1; !plan->units[u + count - 1].last;)
-            count++;
+        cells = unit->cell_count;
+        for (count = 1; !plan->units[u + count - 1].last; count++)
+            cells += unit[count].cell_count;
         kin_import_ranges *ranges =
             &import->ranges[(size_t)unit->table * plan->shard_count + unit->shard];
-        ranges->first_unit = u;
-        kin_import_route_init(&ranges->route, plan->bits, starts + u, count);
+        ranges->first_cell = unit->first_cell;
+        kin_import_route_init(&ranges->route, plan->bits, plan->cell_start + unit->first_cell,
+                              cells);
     }
-    free(starts);
 }
 
 static void make_outlines(kin_import_state *import)
@@ -342,13 +343,26 @@ static void run_pass(kin_import_state *import, const kin_import_pass *pass, uint
     kin_import_rows_fini(&rows);
 }
 
+/* How often the codes will be read, and the rows that a rank will hold. */
+static void count_passes(kin_import_state *import)
+{
+    const kin_import_plan *plan = &import->plan;
+    kin_import_pass pass;
+    uint32_t task = 0;
+    while (next_pass(import, &task, &pass)) {
+        import->passes++;
+        for (uint32_t t = pass.first_task; t < pass.first_task + pass.task_count; t++) {
+            uint64_t bytes = kin_import_rows_bytes(import, &plan->tasks[t]);
+            if (bytes > import->planned_bytes) import->planned_bytes = bytes;
+        }
+    }
+    import->planned_bytes += KIN_IMPORT_RANK_BYTES;
+}
+
 static void run_passes(kin_import_state *import)
 {
     kin_import_pass pass;
     uint32_t task = 0;
-    while (next_pass(import, &task, &pass))
-        import->passes++;
-    task = 0;
     for (uint64_t number = 1; next_pass(import, &task, &pass); number++)
         run_pass(import, &pass, number);
 }
@@ -369,6 +383,8 @@ static void run_stages(kin_import_state *import)
     kin_clock_lap(&start_ns, &import->examine_ns);
     if (kin_comm_rank(import->comm) == 0) create_files(import);
     find_done(import); /* whose sum is also the sign that the files are there */
+    count_passes(import);
+    if (import->progress != NULL) kin_import_print_plan(import);
     run_passes(import);
     kin_comm_barrier(import->comm); /* every record is there */
     start_ns = kin_clock_ns();
@@ -417,6 +433,7 @@ static void close_all(kin_import_state *import)
          i++)
         kin_import_route_fini(&import->ranges[i].route);
     free(import->ranges);
+    if (import->arena != NULL) munmap(import->arena, import->arena_bytes);
     kin_import_route_fini(&import->route);
     kin_import_plan_fini(&import->plan);
     free(import->outlines);

@@ -8,6 +8,13 @@
 #include "common/base/memory.h"
 #include "worker/index/row_sort.h"
 
+/* Rows of a cell, about: a megabyte with their ids. Fewer samples than some do not divide a unit
+ * evenly. */
+#define CELL_ROWS 65536
+#define CELL_SAMPLES_MIN 8
+/* Small tasks, which are those of tests, have some cells, too. */
+#define TASK_CELLS_MIN 8
+
 /* What a plan is made from. */
 typedef struct maker {
     kin_import_plan *plan;
@@ -15,9 +22,9 @@ typedef struct maker {
     unsigned words;
     uint64_t *sample; /* [count][words], sorted */
     uint64_t count;
-    uint64_t *shard_from; /* [shards + 1]: where in the sample a shard starts */
-    uint64_t *rotated;    /* scratch: as large as the sample */
-    uint32_t capacity;    /* of plan->units */
+    uint64_t *shard_from;             /* [shards + 1]: where in the sample a shard starts */
+    uint64_t *rotated;                /* scratch: as large as the sample */
+    uint32_t capacity, cell_capacity; /* of plan->units, and of its cells */
 } maker;
 
 static void no_tick(void *user)
@@ -105,6 +112,21 @@ static void cut_shards(maker *m)
     plan->shard_key_bytes = kin_calloc(plan->shard_count, sizeof *plan->shard_key_bytes);
 }
 
+static void add_cell(maker *m, const kin_code *start)
+{
+    kin_import_plan *plan = m->plan;
+    if (plan->cell_count == m->cell_capacity) {
+        m->cell_capacity = m->cell_capacity == 0 ? 64 : 2 * m->cell_capacity;
+        plan->cell_start =
+            kin_realloc(plan->cell_start, m->cell_capacity, sizeof *plan->cell_start);
+        plan->cell_unit = kin_realloc(plan->cell_unit, m->cell_capacity, sizeof *plan->cell_unit);
+    }
+    plan->cell_start[plan->cell_count] = *start;
+    plan->cell_unit[plan->cell_count++] = plan->unit_count - 1;
+    plan->units[plan->unit_count - 1].cell_count++;
+}
+
+/* A unit, with its first cell. */
 static kin_import_unit *add_unit(maker *m, uint32_t table, uint32_t shard, const kin_code *start)
 {
     kin_import_plan *plan = m->plan;
@@ -113,7 +135,9 @@ static kin_import_unit *add_unit(maker *m, uint32_t table, uint32_t shard, const
         plan->units = kin_realloc(plan->units, m->capacity, sizeof *plan->units);
     }
     kin_import_unit *unit = &plan->units[plan->unit_count++];
-    *unit = (kin_import_unit){.start = *start, .table = table, .shard = shard};
+    *unit = (kin_import_unit){
+        .start = *start, .table = table, .shard = shard, .first_cell = plan->cell_count};
+    add_cell(m, start);
     return unit;
 }
 
@@ -125,12 +149,21 @@ static uint64_t sample_limit(const maker *m, uint32_t table)
     return limit < 1 ? 1 : limit > (double)UINT32_MAX ? UINT32_MAX : (uint64_t)limit;
 }
 
+/* Rows of the sample that a cell may have. */
+static uint64_t cell_limit(const maker *m, uint32_t table)
+{
+    uint64_t rows = m->wishes->task_rows[table > 0] / TASK_CELLS_MIN + 1;
+    if (rows > CELL_ROWS) rows = CELL_ROWS;
+    double limit = (double)rows * (double)m->count / (double)m->wishes->count;
+    return limit < CELL_SAMPLES_MIN ? CELL_SAMPLES_MIN : (uint64_t)limit;
+}
+
 /* Units of a part of the sample (sorted), the first from `start` on: as many rows each as the limit
  * allows. A code that has more is alone in its unit. */
 static void cut_units(maker *m, uint32_t table, uint32_t shard, const kin_code *start,
-                      const uint64_t *sample, uint64_t count)
+                      const uint64_t *sample, uint64_t count, uint64_t limit)
 {
-    uint64_t limit = sample_limit(m, table), held = 0;
+    uint64_t held = 0, cell_held = 0, cell_most = cell_limit(m, table);
     kin_code last =
         table > 0 ? last_of_all(m->plan->bits) : kin_import_plan_shard_last(m->plan, shard);
     kin_import_unit *unit = add_unit(m, table, shard, start);
@@ -139,16 +172,23 @@ static void cut_units(maker *m, uint32_t table, uint32_t shard, const kin_code *
         for (end = i + 1; end < count && equal(m, sample, i, end);)
             end++;
         kin_code code = sample_at(m, sample, i);
-        bool many = end - i > limit, here = kin_code_compare(&unit->start, &code) == 0;
-        if ((held > 0 || many) && held + (end - i) > limit && !here)
-            unit = add_unit(m, table, shard, &code), held = 0;
-        held += end - i;
+        uint64_t rows = end - i;
+        bool many = rows > limit, here = kin_code_compare(&unit->start, &code) == 0;
+        if ((held > 0 || many) && rows + held > limit && !here) {
+            unit = add_unit(m, table, shard, &code);
+            held = cell_held = 0;
+        } else if (cell_held > 0 && cell_held + rows > cell_most && !here) {
+            add_cell(m, &code);
+            cell_held = 0;
+        }
+        held += rows;
+        cell_held += rows;
         if (!many) continue;
         unit->single = true;
         if (kin_code_compare(&code, &last) == 0) break;
         kin_code next = kin_import_code_after(&code, m->plan->bits);
         unit = add_unit(m, table, shard, &next);
-        held = 0;
+        held = cell_held = 0;
     }
     unit->last = true;
 }
@@ -164,7 +204,7 @@ static void cut_table(maker *m, uint32_t table, uint32_t shard)
         memcpy(m->rotated + i * m->words, code.word, m->words * 8);
     }
     kin_row_sort(m->rotated, count, m->words, no_tick, NULL);
-    cut_units(m, table, shard, &zero, m->rotated, count);
+    cut_units(m, table, shard, &zero, m->rotated, count, sample_limit(m, table));
 }
 
 static void cut_tables(maker *m)
@@ -174,12 +214,9 @@ static void cut_tables(maker *m)
     for (uint32_t s = 0; s < plan->shard_count; s++) {
         uint64_t from = m->shard_from[s], count = m->shard_from[s + 1] - from;
         split[s] = count > sample_limit(m, 0);
-        if (split[s]) {
-            cut_units(m, 0, s, &plan->shard_first[s], m->sample + from * m->words, count);
-        } else {
-            kin_import_unit *unit = add_unit(m, 0, s, &plan->shard_first[s]);
-            unit->whole = unit->first = unit->last = true;
-        }
+        cut_units(m, 0, s, &plan->shard_first[s], m->sample + from * m->words, count,
+                  split[s] ? sample_limit(m, 0) : UINT64_MAX);
+        if (!split[s]) plan->units[plan->unit_count - 1].whole = true;
     }
     for (uint32_t t = 1; t < plan->table_count; t++) {
         plan->table_unit[t] = plan->unit_count;
@@ -234,6 +271,7 @@ void kin_import_plan_make(kin_import_plan *plan, const kin_import_wishes *wishes
     cut_shards(&m);
     cut_tables(&m);
     group_units(&m);
+    plan->cell_rows = kin_calloc(plan->cell_count, sizeof *plan->cell_rows);
     free(m.rotated);
     free(m.shard_from);
 }
@@ -243,6 +281,9 @@ void kin_import_plan_fini(kin_import_plan *plan)
     free(plan->shard_first);
     free(plan->shard_rows);
     free(plan->shard_key_bytes);
+    free(plan->cell_start);
+    free(plan->cell_unit);
+    free(plan->cell_rows);
     free(plan->units);
     free(plan->tasks);
     memset(plan, 0, sizeof *plan);

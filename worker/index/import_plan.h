@@ -15,6 +15,7 @@
 typedef struct kin_import_unit {
     kin_code start; /* rotated as the table is */
     uint32_t table, shard, task;
+    uint32_t first_cell, cell_count;
     bool whole;  /* all tables of the shard, table being 0 */
     bool single; /* holds one code only, of which there are so many that rows are not gathered */
     bool first, last; /* of its table and shard */
@@ -35,6 +36,11 @@ typedef struct kin_import_plan {
     uint32_t shard_count;
     kin_code *shard_first; /* [shard_count]; the last code of a shard is the one before the next */
     uint64_t *shard_rows, *shard_key_bytes; /* [shard_count], known once all codes were seen */
+    /* Units are divided into cells, small enough to be sorted in the cache of a core. */
+    kin_code *cell_start; /* [cell_count], in the order of units */
+    uint32_t *cell_unit;
+    uint64_t *cell_rows; /* known once all codes were seen */
+    uint32_t cell_count;
     /* Table 0 first, in order of code; then table by table in order of shard and rotated code. */
     kin_import_unit *units;
     uint32_t unit_count;

@@ -20,7 +20,7 @@ void kin_import_route_init(kin_import_route *route, unsigned bits, const kin_cod
                            uint32_t count);
 void kin_import_route_fini(kin_import_route *route);
 
-#define KIN_ROUTE_BITS 12
+#define KIN_ROUTE_BITS 14
 
 static inline int kin_route_compare(const uint64_t *a, const uint64_t *b, unsigned words)
 {

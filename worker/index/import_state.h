@@ -12,10 +12,10 @@
 #include "worker/index/key_lines.h"
 #include "worker/shard/shard_share.h"
 
-/* The units of one table and shard; empty where the shard is whole. */
+/* The cells of one table and shard; empty where the shard is whole. */
 typedef struct kin_import_ranges {
     kin_import_route route;
-    uint32_t first_unit;
+    uint32_t first_cell;
 } kin_import_ranges;
 
 typedef struct kin_import_state {
@@ -29,8 +29,10 @@ typedef struct kin_import_state {
     char *folder;       /* building/generation */
     uint64_t task_rows[2];
     kin_import_plan plan;
-    kin_import_route route;      /* of the units of table 0 */
-    kin_import_ranges *ranges;   /* [tables][shards]: units of further tables */
+    kin_import_route route;    /* of the cells of table 0 */
+    kin_import_ranges *ranges; /* [tables][shards]: cells of further tables */
+    void *arena;               /* for the rows of a task, pass after pass */
+    size_t arena_bytes;
     kin_shard_outline *outlines; /* [shard_count] */
     kin_digest plan_digest;
     uint8_t *done; /* [task_count] */
@@ -42,8 +44,8 @@ typedef struct kin_import_state {
     kin_digest codes_digest;
     uint64_t distinct_codes, largest_bucket;
     uint64_t make_ns, examine_ns, gather_ns, sort_ns, write_ns, publish_ns; /* of this rank */
-    uint64_t passes;
-    char *stage; /* what progress shows */
+    uint64_t passes, planned_bytes; /* planned: memory of a rank */
+    char *stage;                    /* what progress shows */
 } kin_import_state;
 
 static inline void kin_import_check(kin_import_state *import, kin_status status,
@@ -73,21 +75,21 @@ static inline void kin_import_rotate(uint64_t *code, unsigned words, uint32_t ro
         code[w] = whole.word[w];
 }
 
-/* The unit that a code [words] is in, of table 0. */
-static inline uint32_t kin_import_unit_of(const kin_import_state *import, const uint64_t *code)
+/* The cell that a code [words] is in, of table 0. */
+static inline uint32_t kin_import_cell_of(const kin_import_state *import, const uint64_t *code)
 {
     return kin_import_route_find(&import->route, code);
 }
 
-/* The unit of a rotated code of that shard in a further table; UINT32_MAX where the shard is whole.
+/* The cell of a rotated code of that shard in a further table; UINT32_MAX where the shard is whole.
  */
-static inline uint32_t kin_import_table_unit(const kin_import_state *import, uint32_t table,
+static inline uint32_t kin_import_table_cell(const kin_import_state *import, uint32_t table,
                                              uint32_t shard, const uint64_t *rotated)
 {
     const kin_import_ranges *ranges =
         &import->ranges[(size_t)table * import->plan.shard_count + shard];
     if (ranges->route.count == 0) return UINT32_MAX;
-    return ranges->first_unit + kin_import_route_find(&ranges->route, rotated);
+    return ranges->first_cell + kin_import_route_find(&ranges->route, rotated);
 }
 
 #endif

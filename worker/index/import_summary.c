@@ -27,6 +27,21 @@ void kin_import_announce(const kin_import_state *import)
             (unsigned long long)ranks, ranks == 1 ? "" : "s", kin_text_bytes(each, memory));
 }
 
+void kin_import_print_plan(const kin_import_state *import)
+{
+    char memory[32], bytes[32];
+    uint64_t result = 0;
+    for (uint32_t s = 0; s < import->plan.shard_count; s++)
+        result += import->outlines[s].file.bytes;
+    kin_progress_clear(import->progress);
+    kin_log(KIN_LOG_INFO,
+            "plan: %u task%s, for which the codes are read %llu time%s; at most %s of memory a "
+            "rank; %s on disk",
+            (unsigned)import->plan.task_count, import->plan.task_count == 1 ? "" : "s",
+            (unsigned long long)import->passes, import->passes == 1 ? "" : "s",
+            kin_text_bytes(import->planned_bytes, memory), kin_text_bytes(result, bytes));
+}
+
 static void print_stages(const kin_import_state *import, const uint64_t *ns, uint64_t memory)
 {
     static const char *const names[] = {"make", "look", "gather", "sort", "write", "complete"};
@@ -38,9 +53,10 @@ static void print_stages(const kin_import_state *import, const uint64_t *ns, uin
             kin_buffer_printf(&line, "%s%s %.1f s", line.bytes == 0 ? "" : ", ", names[i],
                               (double)ns[i] / 1e9 / ranks);
     kin_buffer_append_byte(&line, 0);
-    kin_log(KIN_LOG_INFO, "stages, mean of %d rank%s: %s; %llu passes; memory at most %s a rank",
-            ranks, ranks == 1 ? "" : "s", (const char *)line.data,
-            (unsigned long long)import->passes, kin_text_bytes(memory, text));
+    char planned[32];
+    kin_log(KIN_LOG_INFO, "stages, mean of %d rank%s: %s; memory at most %s a rank, %s planned",
+            ranks, ranks == 1 ? "" : "s", (const char *)line.data, kin_text_bytes(memory, text),
+            kin_text_bytes(import->planned_bytes, planned));
     kin_buffer_fini(&line);
 }
 

@@ -169,11 +169,14 @@ static void write_copies(kin_import_state *import, record *to, const kin_import_
 
 static void count_equal(record *to, const uint64_t *code, unsigned words)
 {
-    bool same = to->distinct > 0 && memcmp(to->before, code, words * sizeof *code) == 0;
+    bool same = to->distinct > 0;
+    for (unsigned w = 0; w < words; w++)
+        same = same && to->before[w] == code[w];
     to->equal = same ? to->equal + 1 : 1;
     to->distinct += !same;
     if (to->equal > to->largest) to->largest = to->equal;
-    memcpy(to->before, code, words * sizeof *code);
+    for (unsigned w = 0; w < words; w++)
+        to->before[w] = code[w];
 }
 
 /* Sorted rows [unit->rows] of one unit into one table. */
@@ -187,7 +190,8 @@ static void write_table(kin_import_state *import, record *to, const kin_import_u
     kin_error error;
     for (uint64_t i = 0; i < unit->rows; i++) {
         const uint64_t *row = sorted + i * stride;
-        memcpy(held->codes + (size_t)held->count * words, row, words * sizeof *row);
+        for (unsigned w = 0; w < words; w++)
+            held->codes[(size_t)held->count * words + w] = row[w];
         if (table == 0) {
             uint64_t at = row[words];
             count_equal(to, row, words);
@@ -246,6 +250,21 @@ static void write_record(kin_import_state *import, uint32_t task, record *writte
     kin_buffer_fini(&bytes);
 }
 
+/* Rows lie cell after cell. */
+static void sort_cells(kin_import_state *import, const kin_import_task *task,
+                       const kin_import_rows *rows)
+{
+    const kin_import_plan *plan = &import->plan;
+    const kin_import_unit *last = &plan->units[task->first_unit + task->unit_count - 1];
+    uint64_t *at = rows->rows;
+    if (rows->count == 0) return;
+    for (uint32_t c = rows->first_cell; c < last->first_cell + last->cell_count; c++) {
+        kin_row_sort(at, plan->cell_rows[c], rows->stride, kin_import_tick, import);
+        at += plan->cell_rows[c] * rows->stride;
+        kin_comm_tick(import->comm);
+    }
+}
+
 void kin_import_write(kin_import_state *import, uint32_t task, kin_import_rows *rows,
                       kin_import_stream **stream)
 {
@@ -259,7 +278,7 @@ void kin_import_write(kin_import_state *import, uint32_t task, kin_import_rows *
     } else if (unit->single) {
         write_copies(import, &written, unit);
     } else {
-        kin_row_sort(rows->rows, rows->count, rows->stride, kin_import_tick, import);
+        sort_cells(import, work, rows);
         kin_clock_lap(&start_ns, &import->sort_ns);
         uint64_t *data = rows->rows;
         for (uint32_t u = 0; u < work->unit_count; u++, unit++) {

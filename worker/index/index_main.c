@@ -7,6 +7,7 @@
 #include "worker/index/build_job.h"
 #include "worker/index/build_options.h"
 #include "worker/index/comm.h"
+#include "worker/index/export_command.h"
 #include "worker/index/import_job.h"
 #include "worker/index/model_command.h"
 #include "worker/index/train_command.h"
@@ -15,6 +16,7 @@ static const char help[] =
     "usage: kindred-index build -o INDEX [OPTION]... SOURCE...\n"
     "       kindred-index train -o HASHER [OPTION]... DATA\n"
     "       kindred-index import -o INDEX [OPTION]... CODES\n"
+    "       kindred-index export INDEX -o CODES.npy [OPTION]...\n"
     "       kindred-index model [OPTION]... FILE.onnx\n"
     "\n"
     "Makes an index of pictures, which kindred then searches. On several cores or machines it is\n"
@@ -23,6 +25,7 @@ static const char help[] =
     "  build    make an index, or go on with one that was interrupted; build --help says more\n"
     "  train    learn what makes the codes, from feature vectors; train --help says more\n"
     "  import   make one of codes that another program made; import --help says more\n"
+    "  export   write the codes and keys of an index to files; export --help says more\n"
     "  model    show a network (ONNX), or run it on a tensor; model --help says more\n"
     "\n"
     "example: mpirun -n 4 kindred-index build -o /tmp/index /usr/share/icons\n";
@@ -62,10 +65,12 @@ int main(int argc, char **argv)
     }
     if (strcmp(argv[1], "model") == 0) return kin_model_command(argc - 1, argv + 1);
     if (strcmp(argv[1], "train") == 0) return kin_train_command(argc - 1, argv + 1);
+    if (strcmp(argv[1], "export") == 0) return kin_export_command(argc - 1, argv + 1);
     if (strcmp(argv[1], "import") == 0) return run_import(argc - 1, argv + 1);
     if (strcmp(argv[1], "build") != 0)
-        return usage("the commands are build, train, import and model; kindred-index --help "
-                     "says how they are used");
+        return usage(
+            "the commands are build, train, import, export and model; kindred-index --help "
+            "says how they are used");
     kin_build_options options;
     kin_error error;
     if (kin_build_options_parse(&options, argc - 1, argv + 1, &error) != KIN_OK)
