@@ -17,6 +17,8 @@ static const kin_command verify_command = {
     .name = "verify", .summary = "checks every byte and sum of an index, or explains a file"};
 static const kin_command eval_command = {
     .name = "eval", .summary = "measures how well codes find what belongs together"};
+static const kin_command classify_command = {.name = "classify",
+                                             .summary = "says which classes pictures are of"};
 static const kin_command atlas_command = {.name = "atlas",
                                           .summary = "draws what each bit of the code sees"};
 static const kin_command coordinator_command = {
@@ -26,9 +28,10 @@ static const kin_command worker_command = {
 
 /* In the order of a newcomer's day. */
 static const kin_command *const commands[] = {
-    &index_command,  &kin_search_command, &kin_bucket_command,  &kin_info_command,
-    &verify_command, &kin_serve_command,  &kin_status_command,  &kin_keygen_command,
-    &eval_command,   &atlas_command,      &coordinator_command, &worker_command,
+    &index_command,  &kin_search_command, &kin_bucket_command, &kin_info_command,
+    &verify_command, &kin_serve_command,  &kin_status_command, &kin_keygen_command,
+    &eval_command,   &classify_command,   &atlas_command,      &coordinator_command,
+    &worker_command,
 };
 #define COMMAND_COUNT (sizeof commands / sizeof commands[0])
 

@@ -24,7 +24,7 @@ check "make help names the two commands" bash -c 'make help | grep -q "make demo
 
 check "make install DESTDIR=... PREFIX=..." make BUILD="$build" DESTDIR="$work/dest" PREFIX=/opt/kin install
 for name in kindred kindred-index kindred-worker kindred-coordinator kindred-decode kindred-verify \
-        kindred-eval kindred-atlas; do
+        kindred-eval kindred-atlas kindred-classify; do
     check "$name runs from where it was installed" "$work/dest/opt/kin/bin/$name" --help
     check "$name has a man page" test -s "$work/dest/opt/kin/share/man/man1/$name.1"
 done

@@ -1,6 +1,8 @@
 #!/usr/bin/python3
 """kindred-index train, and builds with what it learned: the same file for any number of ranks and
-after kills, the curves, narrow codes, classes from folders and files, mistakes with a word each."""
+after kills, the curves, narrow codes, classes from folders and files and what is told by them,
+mistakes with a word each."""
+import json
 import os
 import re
 import signal
@@ -147,7 +149,7 @@ def test_narrow():
 
 
 def test_classes():
-    options = ["--hasher", "supervised", "--layers", "none", "--bits", "16", "--epochs", "3"]
+    options = ["--hasher", "supervised", "--layers", "none", "--bits", "16", "--epochs", "30"]
     for head in ("linear", "logistic", "softmax"):
         done = train(0, "-o", head, *options, "--head", head, "--labels", "classes", "data.npy")
         ok(done.returncode == 0, f"--head {head}", said(done))
@@ -176,6 +178,45 @@ def test_given():
            contents(shard) == contents(current(path("kept")) + "/shard-0001.kin"),
            f"build --hasher FILE {arguments[0]}: the codes of the index that it was learned from",
            said(done))
+
+
+def classify(*arguments):
+    return subprocess.run([os.path.join(BIN, "kindred"), "classify", *arguments], cwd=WORK.name,
+                          capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_classify():
+    done = classify("softmax", "data.npy", "--labels", "classes")
+    told = re.fullmatch(r"700 rows, (\d+) right: accuracy (0\.\d+)\n", done.stdout)
+    ok(told and abs(int(told[1]) / 700 - float(told[2])) < 1e-4 and float(told[2]) > 0.9,
+       "classify counts the right answers", done.stdout, done.stderr)
+    rows = classify("softmax", "data.npy", "--rows", "--top", "4").stdout.splitlines()
+    with open(path("classes"), encoding="ascii") as file:
+        classes = file.read().split()
+    told_rows = [row.split("\t") for row in rows]
+    ok(len(rows) == 2800 and told and
+       sum(told_rows[4 * i][1] == classes[i] for i in range(700)) == int(told[1]) and
+       all(abs(sum(float(row[2]) for row in told_rows[4 * i:4 * i + 4]) - 1) < 1e-3
+           for i in range(700)), "a row's classes, the most probable first, sum to 1", rows[:5])
+    picture = sorted(os.listdir(path("pictures")))[0]
+    if os.path.isdir(path(f"pictures/{picture}")):
+        picture = f"{picture}/{sorted(os.listdir(path('pictures/' + picture)))[0]}"
+    picture = f"pictures/{picture}"
+    done = classify("classed-0", picture, "--top", "9")
+    rows = [row.split("\t") for row in done.stdout.splitlines()]
+    ok(done.returncode == 0 and len(rows) > 1 and {row[0] for row in rows} == {picture} and
+       abs(sum(float(row[2]) for row in rows) - 1) < 1e-3, "a picture's classes, by an index",
+       done.stdout, done.stderr)
+    done = classify("classed-0", picture, "--json")
+    ok(json.loads(done.stdout)["classes"][0]["class"] == rows[0][1], "and as JSON", done.stdout)
+    for words_of_it, arguments in (("data.npy", ("classed-0", "data.npy")),
+                                   ("missing", ("classed-0", "missing.png")),
+                                   ("supervised", ("b72", "data.npy")),
+                                   ("of 96 numbers; the rows of wide.npy have 192",
+                                    ("softmax", "wide.npy"))):
+        done = classify(*arguments)
+        ok(done.returncode == 1 and words_of_it in done.stderr and done.stderr.count("\n") == 1,
+           f"classify refuses: {words_of_it}", done.stdout, done.stderr)
 
 
 def refuse(done, words_of_it, status=1):
@@ -214,5 +255,6 @@ with WORK:
     test_narrow()
     test_classes()
     test_given()
+    test_classify()
     test_mistakes()
 finish()

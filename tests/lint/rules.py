@@ -16,6 +16,7 @@ LAYERS = {
     "worker/train": COMMON + ["proto", "worker/encode"],
     "worker/eval": COMMON + ["proto", "worker/dataset", "worker/encode", "worker/train"],
     "worker/atlas": COMMON + ["proto", "worker/dataset", "worker/decode"],
+    "worker/classify": COMMON + ["proto", "worker/dataset", "worker/decode", "worker/encode"],
     "worker/shard": ["common/base", "common/code", "proto"],
     "worker/search": ["common/base", "common/code"],
     "worker/index": COMMON + ["proto", "coordinator/partition", "worker/dataset", "worker/decode",
