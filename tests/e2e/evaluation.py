@@ -239,6 +239,11 @@ def test_training():
     one, two = run(*arguments, "--json"), run(*arguments, "--json")
     ok(one.stdout == two.stdout and json.loads(one.stdout)["measured"][2]["name"] == "itq",
        "the same training, the same figures", one.stderr)
+    done = run(*arguments[:-1], "supervised", "--bits", 16, "--json")
+    found = json.loads(done.stdout or "{}").get("measured", [{}])[-1]
+    ok(found.get("classified", 0) > 0.6 and found["map"] > 0.5,
+       "a hasher with classes tells them of queries", found, done.stderr)
+    ok("classified" not in json.loads(one.stdout)["measured"][2], "others do not")
     refuse("there is no hasher 'itk'", arguments[0], "--compare", "itk")
     refuse("cannot be learned from features of 24 dim", save("n.npy", features[:, :24].copy()),
            "--compare", "itq")

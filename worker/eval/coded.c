@@ -1,5 +1,6 @@
 #include "worker/eval/coded.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -129,5 +130,40 @@ kin_status kin_coded_by_encoder(kin_coded *coded, const kin_split *split, const 
         status = hash_part(&split->queries, hasher, thresholds, coded->width, coded->queries,
                            coded->query_values, error);
     if (status != KIN_OK) kin_coded_fini(coded);
+    return status;
+}
+
+/* The most probable class, of equal ones the first. */
+static uint32_t most_probable(const float *probabilities, uint32_t classes)
+{
+    uint32_t best = 0;
+    for (uint32_t c = 1; c < classes; c++)
+        if (probabilities[c] > probabilities[best]) best = c;
+    return best;
+}
+
+kin_status kin_coded_classified(const kin_split *split, const kin_hasher *hasher, double *share,
+                                kin_error *error)
+{
+    const kin_part *queries = &split->queries;
+    const kin_dataset *named = split->database.dataset; /* whose classes the labels are */
+    uint32_t classes = kin_hasher_classes(hasher);
+    uint64_t right = 0;
+    *share = NAN;
+    if (classes == 0 || queries->labels == NULL) return KIN_OK;
+    float *vector = kin_malloc(kin_hasher_dimensions(hasher) * sizeof *vector);
+    float *probabilities = kin_malloc(classes * sizeof *probabilities);
+    kin_status status = KIN_OK;
+    for (uint64_t q = 0; status == KIN_OK && q < queries->count; q++) {
+        uint32_t label = queries->labels[q];
+        status = kin_dataset_gather(queries->dataset, &queries->rows[q], 1, vector, error);
+        if (status != KIN_OK || label == kin_dataset_classes(named)) continue;
+        kin_hasher_classify(hasher, vector, 1, probabilities);
+        const char *told = kin_hasher_class_name(hasher, most_probable(probabilities, classes));
+        right += strcmp(told, kin_dataset_class_name(named, label)) == 0;
+    }
+    if (status == KIN_OK) *share = (double)right / (double)queries->count;
+    free(probabilities);
+    free(vector);
     return status;
 }

@@ -31,4 +31,9 @@ KIN_MUST_USE kin_status kin_coded_by_encoder(kin_coded *coded, const kin_split *
                                              const kin_hasher *hasher, const float *thresholds,
                                              kin_error *error);
 
+/* The share of queries whose most probable class, by the hasher's head, is called as theirs is.
+ * NaN where there is no head, or no classes. */
+KIN_MUST_USE kin_status kin_coded_classified(const kin_split *split, const kin_hasher *hasher,
+                                             double *share, kin_error *error);
+
 #endif

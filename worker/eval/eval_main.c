@@ -175,6 +175,9 @@ static kin_status measure_trial(eval_job *job, const kin_trial *trial, kin_eval_
         &coded, &job->split, kin_encoder_hasher(trial->encoder), trial->thresholds, error);
     if (status == KIN_OK) measure_codes(job, &coded, row);
     if (status == KIN_OK) status = measure_values(job, &coded, row, error);
+    if (status == KIN_OK)
+        status = kin_coded_classified(&job->split, kin_encoder_hasher(trial->encoder),
+                                      &row->measured.classified, error);
     kin_coded_fini(&coded);
     return status;
 }

@@ -51,6 +51,7 @@ static uint32_t list_figures(const kin_eval_report *report, figure figures[COLUM
         {"values_map", "mAP, real", offsetof(kin_measured, values_mean_precision), true, false},
         {"values_precision_first", "P@, real", offsetof(kin_measured, values_precision_first), true,
          false},
+        {"classified", "class right", offsetof(kin_measured, classified), true, false},
         {"neighbour_recall", "", offsetof(kin_measured, near_found), false, true},
     };
     uint32_t count = 0;

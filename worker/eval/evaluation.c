@@ -88,6 +88,7 @@ static void begin(kin_measured *measured)
 {
     *measured = (kin_measured){.values_mean_precision = NAN,
                                .values_precision_first = NAN,
+                               .classified = NAN,
                                .seconds = -(double)kin_clock_ns() * 1e-9};
 }
 

@@ -19,6 +19,9 @@ typedef struct kin_measured {
     /* Of the real-valued layer that the codes are the signs of, compared by cosine: mAP and
      * precision@k. NaN where it is not there. */
     double values_mean_precision, values_precision_first;
+    /* Share of queries that a hasher's head tells the right class of; NaN where there is no head.
+     */
+    double classified;
     double near_found; /* share of the nearest by cosine; NaN where they are not known */
     double seconds;    /* of all queries */
 } kin_measured;
