@@ -4,7 +4,8 @@
  *
  * Prints for each layer its share of a run, the median over runs of its processor time, and how
  * many numbers it multiplies and adds a second (of the plain definition: Winograd's layers may be
- * above what the processor can do). */
+ * above what the processor can do; convolutions that run in strips are one layer, of which the last
+ * one's numbers are counted). */
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
