@@ -241,10 +241,10 @@ static void test_rejections(void **unused)
 static void test_modes(void **unused)
 {
     (void)unused;
-    static const kin_raster_spec specs[] = {{KIN_RASTER_NONE, 0, 0, 0},
-                                            {KIN_RASTER_CROP, 224, 224, 256},
-                                            {KIN_RASTER_PAD, 100, 300, 0},
-                                            {KIN_RASTER_STRETCH, 7, 3, 0}};
+    static const kin_raster_spec specs[] = {{KIN_RASTER_NONE, 0, 0, 0, KIN_BILINEAR},
+                                            {KIN_RASTER_CROP, 224, 224, 256, KIN_BILINEAR},
+                                            {KIN_RASTER_PAD, 100, 300, 0, KIN_BICUBIC},
+                                            {KIN_RASTER_STRETCH, 7, 3, 0, KIN_BILINEAR}};
     kin_image photo;
     kin_buffer jpeg = {0};
     make_photo(&photo, 640, 360);

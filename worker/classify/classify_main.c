@@ -75,7 +75,7 @@ static kin_status open_encoder(classify *job, const char *path, const kin_buffer
                                bool of_pictures, kin_error *error)
 {
     kin_buffer file = {0};
-    kin_encoder_file parsed;
+    kin_encoder_file parsed = {0};
     kin_status status = kin_file_read(path, KIN_ENCODER_FILE_BYTES_MAX, &file, error);
     if (status == KIN_OK)
         status = kin_encoder_file_parse(&parsed, file.data, file.bytes, path, error);
