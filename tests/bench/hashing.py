@@ -138,8 +138,10 @@ def figure(values, digits=3):
     return text
 
 
-def print_tables(title, lines, pieces, widths, seeds):
+def print_tables(title, lines, pieces, widths):
     """pieces: (method, bits) -> rows, one a seed."""
+    counts = sorted({len(rows) for rows in pieces.values()})
+    seeds = f"{counts[0]} to {counts[-1]}" if len(counts) > 1 else counts[0] if counts else 0
     print(f"\n**{title}**, mAP / precision@{FIRST}, {seeds} seeds\n")
     print("| | " + " | ".join(f"{bits} bits" for bits in widths) + " |")
     print("|---" * (len(widths) + 1) + "|")
@@ -191,7 +193,7 @@ def run_set(name, options, methods, widths):
                     lines[line] = lines.get(line) or row_of(piece, line)
     pieces = {key: pieces[key] for method in methods for key in
               [(method, bits) for bits in widths] if pieces.get(key)}
-    print_tables(title, lines, pieces, widths, options.seeds)
+    print_tables(title, lines, pieces, widths)
     for note in notes:
         print(f"\n{note}")
 
