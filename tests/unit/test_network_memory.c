@@ -13,7 +13,7 @@
 #include "worker/encode/network.h"
 #include "worker/encode/onnx_file.h"
 
-/* Sanitizers have allocators of their own. */
+/* Sanitizers have allocators of their own: there the networks are run, and nothing is counted. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || !defined(__GLIBC__)
 #define COUNTS 0
 #else
@@ -76,7 +76,6 @@ static void runs_without_memory(void **state)
     char *folder = tree_path("tests/golden/networks");
     struct dirent **names;
     int count = scandir(folder, &names, NULL, alphasort), networks = 0;
-    if (!COUNTS) skip();
     for (int i = 0; i < count; i++) {
         if (names[i]->d_name[0] != '.') {
             char *path = kin_sprintf("%s/%s/model.onnx", folder, names[i]->d_name);
@@ -88,7 +87,7 @@ static void runs_without_memory(void **state)
         free(names[i]);
     }
     assert_true(networks >= 23);
-    assert_true(calls > 1000); /* the counting works */
+    assert_true(!COUNTS || calls > 1000); /* the counting works */
     free(names);
     free(folder);
 }

@@ -121,7 +121,8 @@ static void write_share(const rows *from, const char *path, const kin_shard_outl
             must(kin_shard_share_key(share, key, key_bytes(i), &error));
     must(kin_shard_share_finish(&share, runs, &error));
     for (uint32_t i = 0; i < KIN_SHARD_SHARE_RUNS; i++) {
-        memcpy(to->checksums + runs[i].first, runs[i].checksums, runs[i].count * 8);
+        if (runs[i].count > 0)
+            memcpy(to->checksums + runs[i].first, runs[i].checksums, runs[i].count * 8);
         for (uint64_t b = 0; b < runs[i].count; b++) {
             assert_int_equal(to->known[runs[i].first + b], 0); /* nobody else's */
             to->known[runs[i].first + b] = 1;
