@@ -9,6 +9,7 @@
 import collections
 import itertools
 import json
+import struct
 import time
 
 import msgpack
@@ -18,7 +19,8 @@ VERSION = 1
 
 Hit = collections.namedtuple("Hit", "id distance shard row key")
 Answer = collections.namedtuple(
-    "Answer", "hits total code bits generation shard_total missing thumbnail")
+    "Answer", "hits total code bits generation shard_total missing thumbnail fingerprint radius pruned "
+              "any_ties histogram")
 Image = collections.namedtuple("Image", "width height data")
 
 
@@ -86,15 +88,28 @@ class Client:
                 raise Error("corrupt", f"a {reply['type']} instead of {wanted}")
             return reply
 
-    def search(self, code=None, picture=None, k=None, within=None, partial=None, thumbnail=None):
+    def search(self, code=None, picture=None, k=None, within=None, partial=None, thumbnail=None,
+               any_ties=None, histogram=None, exhaustive=None):
         """The k nearest to a code (bytes) or to a picture (bytes of its file)."""
         reply = self.ask("search", "hits", code=code, picture=picture, k=k, within=within,
-                         partial=partial, thumbnail=thumbnail,
-                         deadline=max(1, int(1000 * self.seconds)))
+                         partial=partial, thumbnail=thumbnail, histogram=histogram,
+                         exhaustive=exhaustive, deadline=max(1, int(1000 * self.seconds)),
+                         **{"any-ties": any_ties})
         images = [Image(*image) for image in reply.get("images", [])]
         return Answer([Hit(*hit) for hit in reply["hits"]], reply.get("total", 0), reply["code"],
                       reply["bits"], reply["generation"], reply["shard-total"],
-                      reply.get("missing", []), images[0] if images else None)
+                      reply.get("missing", []), images[0] if images else None,
+                      reply.get("fingerprint"), reply.get("radius"), reply.get("pruned", 0),
+                      reply.get("any-ties", False), reply.get("counts"))
+
+    def batch(self, codes, k, within=None, any_ties=None, exhaustive=None):
+        """The k nearest to each of codes (bytes, one behind the other): a list a code of (id,
+        distance, shard)."""
+        reply = self.ask("batch", "ranked", codes=codes, k=k, within=within, exhaustive=exhaustive,
+                         deadline=max(1, int(1000 * self.seconds)), **{"any-ties": any_ties})
+        hits = list(struct.iter_unpack("<QII", reply["ranked"]))
+        return [[hit for hit in hits[i:i + k] if hit[1] != 0xffffffff]
+                for i in range(0, len(hits), k)]
 
     def thumbnails(self, hits, rgb=None, generation=None):
         """Images of hits, in their order; data is empty where none is stored."""

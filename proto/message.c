@@ -7,6 +7,7 @@
 #include "common/base/limits.h"
 #include "common/base/memory.h"
 #include "proto/message_lists.h"
+#include "proto/ranked.h"
 #include "proto/walk.h"
 
 typedef enum field_kind {
@@ -30,17 +31,22 @@ typedef struct message_field {
 
 #define T(type) (1u << KIN_MESSAGE_##type)
 #define AT(member) offsetof(kin_message, member)
-#define REPLIES (T(ERROR) | T(HITS) | T(IMAGES) | T(REPORT) | T(FOUND) | T(CODE))
-#define QUESTIONS (T(SEARCH) | T(THUMBNAILS) | T(STATUS) | T(SCAN) | T(ENCODE))
+#define REPLIES (T(ERROR) | T(HITS) | T(IMAGES) | T(REPORT) | T(FOUND) | T(CODE) | T(RANKED))
+#define QUESTIONS (T(SEARCH) | T(THUMBNAILS) | T(STATUS) | T(SCAN) | T(ENCODE) | T(BATCH))
 
 /* PROTOCOL.md, "Fields". The largest deadline is what a person could mean; the words are ours. */
 static const message_field fields[] = {
     {"request", FIELD_U64, AT(request), UINT64_MAX, (REPLIES | QUESTIONS) & ~T(ERROR), T(ERROR)},
-    {"k", FIELD_U32, AT(k), KIN_K_MAX, T(SCAN), T(SEARCH)},
-    {"within", FIELD_WITHIN, AT(within), KIN_CODE_BITS_MAX, 0, T(SEARCH) | T(SCAN)},
+    {"k", FIELD_U32, AT(k), KIN_K_MAX, T(SCAN) | T(BATCH), T(SEARCH)},
+    {"within", FIELD_WITHIN, AT(within), KIN_CODE_BITS_MAX, 0, T(SEARCH) | T(SCAN) | T(BATCH)},
+    {"any-ties", FIELD_BOOL, AT(any_ties), 1, 0, T(SEARCH) | T(SCAN) | T(BATCH) | T(HITS)},
+    {"exhaustive", FIELD_BOOL, AT(exhaustive), 1, 0, T(SEARCH) | T(SCAN) | T(BATCH)},
+    {"histogram", FIELD_BOOL, AT(histogram), 1, 0, T(SEARCH) | T(SCAN)},
+    {"radius", FIELD_WITHIN, AT(radius), KIN_CODE_BITS_MAX, 0, T(HITS)},
+    {"pruned", FIELD_U32, AT(pruned), KIN_SHARDS_MAX, 0, T(HITS)},
     {"bits", FIELD_U32, AT(bits), KIN_CODE_BITS_MAX, T(HITS) | T(REPORT), 0},
     {"deadline", FIELD_I64, AT(deadline_ms), KIN_DEADLINE_MS_MAX, T(SCAN) | T(ENCODE),
-     T(SEARCH) | T(THUMBNAILS)},
+     T(SEARCH) | T(THUMBNAILS) | T(BATCH)},
     {"partial", FIELD_BOOL, AT(partial), 1, 0, T(SEARCH)},
     {"rgb", FIELD_BOOL, AT(rgb), 1, 0, T(THUMBNAILS)},
     {"encodes", FIELD_BOOL, AT(encodes), 1, 0, T(HELLO)},
@@ -54,18 +60,22 @@ static const message_field fields[] = {
     {"code", FIELD_BYTES, AT(code), KIN_CODE_BYTES_MAX, T(SCAN) | T(CODE) | T(HITS), T(SEARCH)},
     {"picture", FIELD_BYTES, AT(picture), KIN_PICTURE_BYTES_MAX, T(ENCODE), T(SEARCH)},
     {"manifest", FIELD_BYTES, AT(manifest), 16, T(HELLO), 0},
+    {"fingerprint", FIELD_BYTES, AT(fingerprint), 16, 0, T(HITS)},
+    {"codes", FIELD_BYTES, AT(codes), KIN_BATCH_CODES_MAX *KIN_CODE_BYTES_MAX, T(BATCH), 0},
+    {"ranked", FIELD_BYTES, AT(ranked), KIN_BATCH_HITS_MAX *KIN_RANKED_BYTES, T(RANKED), 0},
     {"status", FIELD_TEXT, AT(status), 64, T(ERROR), 0},
     {"text", FIELD_TEXT, AT(text), 1024, T(ERROR), T(HELLO)},
     {"name", FIELD_TEXT, AT(name), 256, T(HELLO), 0},
     {"host", FIELD_TEXT, AT(host), 256, T(HELLO), 0},
     {"generation", FIELD_TEXT, AT(generation), 64, T(HELLO) | T(HITS) | T(REPORT), T(THUMBNAILS)},
     {"report", FIELD_TEXT, AT(report), KIN_MESSAGE_BYTES_MAX, T(REPORT), 0},
-    {"shards", FIELD_LIST, KIN_LIST_SHARDS, 0, T(SCAN) | T(ASSIGN), 0},
+    {"shards", FIELD_LIST, KIN_LIST_SHARDS, 0, T(SCAN) | T(ASSIGN), T(BATCH)},
     {"missing", FIELD_LIST, KIN_LIST_SHARDS, 0, T(HITS), 0},
     {"totals", FIELD_LIST, KIN_LIST_TOTALS, 0, T(FOUND), 0},
     {"opened", FIELD_LIST, KIN_LIST_OPENED, 0, T(READY), 0},
     {"hits", FIELD_LIST, KIN_LIST_HITS, 0, T(HITS) | T(FOUND), 0},
     {"rows", FIELD_LIST, KIN_LIST_ROWS, 0, T(THUMBNAILS), 0},
+    {"counts", FIELD_LIST, KIN_LIST_COUNTS, 0, 0, T(HITS) | T(FOUND) | T(BEAT)},
     {"images", FIELD_LIST, KIN_LIST_IMAGES, 0, T(IMAGES) | T(HITS) | T(CODE), 0},
 };
 #define FIELD_COUNT (sizeof fields / sizeof fields[0])
@@ -74,6 +84,7 @@ static const char *const type_words[KIN_MESSAGE_TYPES] = {
     [KIN_MESSAGE_ERROR] = "error",   [KIN_MESSAGE_SEARCH] = "search",
     [KIN_MESSAGE_HITS] = "hits",     [KIN_MESSAGE_THUMBNAILS] = "thumbnails",
     [KIN_MESSAGE_IMAGES] = "images", [KIN_MESSAGE_STATUS] = "status",
+    [KIN_MESSAGE_BATCH] = "batch",   [KIN_MESSAGE_RANKED] = "ranked",
     [KIN_MESSAGE_REPORT] = "report", [KIN_MESSAGE_SCAN] = "scan",
     [KIN_MESSAGE_FOUND] = "found",   [KIN_MESSAGE_ENCODE] = "encode",
     [KIN_MESSAGE_CODE] = "code",     [KIN_MESSAGE_HELLO] = "hello",
@@ -84,7 +95,7 @@ static const char *const type_words[KIN_MESSAGE_TYPES] = {
 
 kin_message kin_message_of(kin_message_type type)
 {
-    return (kin_message){.type = type, .within = -1};
+    return (kin_message){.type = type, .within = -1, .radius = -1};
 }
 
 const char *kin_message_type_word(kin_message_type type)
@@ -162,9 +173,11 @@ static bool is_present(const kin_message *message, const message_field *field)
     uint32_t type = 1u << message->type;
     if (field->needed & type) return true;
     if (!(field->optional & type)) return false;
-    if (field->kind == FIELD_WITHIN) return message->within >= 0;
+    if (field->kind == FIELD_WITHIN) return (int64_t)number_of(message, field) >= 0;
     if (is_text(field)) return bytes_of(message, field)->data != NULL;
-    return field->kind == FIELD_LIST || number_of(message, field) != 0;
+    if (field->kind == FIELD_LIST)
+        return kin_message_list_there((kin_message_list)field->offset, message);
+    return number_of(message, field) != 0;
 }
 
 static void pack_field(msgpack_packer *packer, const kin_message *message,
@@ -349,6 +362,7 @@ void kin_message_fini(kin_message *message)
     free(message->keys);
     free(message->rows);
     free(message->images);
+    free(message->counts);
     memset(message, 0, sizeof *message);
 }
 

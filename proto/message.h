@@ -20,6 +20,8 @@ typedef enum kin_message_type {
     KIN_MESSAGE_HITS,
     KIN_MESSAGE_THUMBNAILS, /* coordinator to worker, too */
     KIN_MESSAGE_IMAGES,
+    KIN_MESSAGE_BATCH, /* coordinator to worker, too */
+    KIN_MESSAGE_RANKED,
     KIN_MESSAGE_STATUS,
     KIN_MESSAGE_REPORT,
     /* Coordinator to worker, and the reply to it. */
@@ -61,7 +63,7 @@ typedef struct kin_message_image {
 } kin_message_image;
 
 /* Every field that a message can have; which type has which is a table in message.c and in
- * PROTOCOL.md. Zeroed (and within -1) is "not there". Plain data. */
+ * PROTOCOL.md. Zeroed (within and radius -1) is "not there". Plain data. */
 typedef struct kin_message {
     kin_message_type type;
     uint64_t request; /* of a question, repeated in its reply */
@@ -72,22 +74,30 @@ typedef struct kin_message {
     bool partial;        /* take an answer that misses shards */
     bool rgb;            /* thumbnails as pixels, not as stored */
     bool encodes;        /* this worker encodes pictures */
+    bool any_ties;       /* of hits at the k-th distance any will do */
+    bool exhaustive;     /* look at every code: the check of what tables say */
+    bool histogram;      /* count the codes at each distance, too */
+    int32_t radius;      /* bits: nothing nearer is missing from the answer; -1: not proven */
+    uint32_t pruned;     /* shards that cannot hold a hit, and were not asked */
     uint32_t thumbnail;  /* largest side; 0 for none */
     uint32_t shard_total, threads;
     uint32_t beat_ms, patience_ms;
     int64_t pid;
     uint64_t total;
-    kin_bytes code, picture, manifest;                      /* bytes */
+    kin_bytes code, picture, manifest, fingerprint; /* bytes */
+    kin_bytes codes;                                /* [n][bits / 8], one behind the other */
+    kin_bytes ranked;                               /* [n][k] of proto/ranked.h */
     kin_bytes status, text, name, host, generation, report; /* words and sentences */
     kin_message_shard *shards;                              /* [shard_count] */
     kin_hit *hits;                                          /* [hit_count] */
     kin_bytes *keys;                                        /* [hit_count], beside hits */
     kin_row *rows;                                          /* [row_count] */
     kin_message_image *images;                              /* [image_count] */
-    uint32_t shard_count, hit_count, row_count, image_count;
+    uint64_t *counts;                                       /* [count_count] */
+    uint32_t shard_count, hit_count, row_count, image_count, count_count;
 } kin_message;
 
-/* {.type = type, .within = -1} */
+/* {.type = type, .within = -1, .radius = -1} */
 kin_message kin_message_of(kin_message_type type);
 
 /* Puts the message's bytes into out, which is emptied first; fields that its type does not have are

@@ -35,6 +35,12 @@ static void pack_hits(msgpack_packer *packer, const kin_message *message)
     }
 }
 
+bool kin_message_list_there(kin_message_list list, const kin_message *message)
+{
+    if (list == KIN_LIST_COUNTS) return message->count_count > 0;
+    return list != KIN_LIST_SHARDS || message->shard_count > 0;
+}
+
 void kin_message_list_pack(msgpack_packer *packer, kin_message_list list,
                            const kin_message *message)
 {
@@ -55,6 +61,10 @@ void kin_message_list_pack(msgpack_packer *packer, kin_message_list list,
             msgpack_pack_uint32(packer, message->images[i].height);
             pack_bytes(packer, message->images[i].data);
         }
+    } else if (list == KIN_LIST_COUNTS) {
+        msgpack_pack_array(packer, message->count_count);
+        for (uint32_t i = 0; i < message->count_count; i++)
+            msgpack_pack_uint64(packer, message->counts[i]);
     } else {
         pack_shards(packer, list, message);
     }
@@ -146,6 +156,8 @@ static bool unpack_element(const msgpack_object *object, kin_message_list list, 
         return unpack_row(object, &message->rows[i]);
     case KIN_LIST_IMAGES:
         return unpack_image(object, &message->images[i]);
+    case KIN_LIST_COUNTS:
+        return kin_message_number(object, UINT64_MAX, &message->counts[i]);
     default:
         return unpack_shard(object, list, &message->shards[i]);
     }
@@ -163,19 +175,34 @@ static void list_new(kin_message *message, kin_message_list list, uint32_t count
     } else if (list == KIN_LIST_IMAGES) {
         message->images = kin_calloc(count, sizeof *message->images);
         message->image_count = count;
+    } else if (list == KIN_LIST_COUNTS) {
+        message->counts = kin_calloc(count, sizeof *message->counts);
+        message->count_count = count;
     } else {
         message->shards = kin_calloc(count, sizeof *message->shards);
         message->shard_count = count;
     }
 }
 
+static uint32_t list_max(kin_message_list list)
+{
+    switch (list) {
+    case KIN_LIST_HITS:
+        return KIN_K_MAX;
+    case KIN_LIST_ROWS:
+    case KIN_LIST_IMAGES:
+        return KIN_THUMBNAILS_PER_REQUEST_MAX;
+    case KIN_LIST_COUNTS: /* one a distance and shard */
+        return KIN_SHARDS_MAX * (KIN_CODE_BITS_MAX + 1);
+    default:
+        return KIN_SHARDS_MAX;
+    }
+}
+
 kin_status kin_message_list_unpack(const msgpack_object *array, kin_message_list list,
                                    const char *name, kin_message *message, kin_error *error)
 {
-    uint32_t maximum = list == KIN_LIST_HITS ? KIN_K_MAX
-                       : list == KIN_LIST_ROWS || list == KIN_LIST_IMAGES
-                           ? KIN_THUMBNAILS_PER_REQUEST_MAX
-                           : KIN_SHARDS_MAX;
+    uint32_t maximum = list_max(list);
     if (array->type != MSGPACK_OBJECT_ARRAY)
         return kin_fail(error, KIN_BAD_INPUT, "the message's '%s' is not an array", name);
     uint32_t count = array->via.array.size;

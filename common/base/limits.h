@@ -18,6 +18,10 @@
 #define KIN_K_DEFAULT 12
 #define KIN_K_MAX 65536
 
+/* Codes that one message asks for, and the hits of its answer: 16 bytes each fill a message. */
+#define KIN_BATCH_CODES_MAX 65536
+#define KIN_BATCH_HITS_MAX 4000000u
+
 /* Keys: a path (PATH_MAX, 4,096) or two of them for an archive member. */
 #define KIN_KEY_BYTES_MAX 8192
 

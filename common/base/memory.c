@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "common/base/check.h"
 
@@ -88,4 +89,14 @@ void *kin_memory_large(size_t bytes)
     /* A hint: without large pages everything works, a little slower. */
     if (bytes >= LARGE_PAGE) (void)madvise(memory, bytes, MADV_HUGEPAGE);
     return memory;
+}
+
+uint64_t kin_memory_resident(void)
+{
+    unsigned long long pages = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    if (file == NULL) return 0;
+    if (fscanf(file, "%*u %llu", &pages) != 1) pages = 0;
+    fclose(file);
+    return pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* count objects of size bytes, zeroed; never NULL (count or size 0 gives a pointer to free). */
 void *kin_calloc(size_t count, size_t size) __attribute__((returns_nonnull));
@@ -28,5 +29,9 @@ void *kin_memory_large(size_t bytes);
  * that does not fit fails when it starts, not after hours. False if they are not to be had. Works
  * with glibc; elsewhere the memory may be taken anew. */
 bool kin_memory_reserve(size_t bytes);
+
+/* Bytes of the process that are in memory now, mapped files included; 0 where the system does not
+ * say. */
+uint64_t kin_memory_resident(void);
 
 #endif

@@ -25,6 +25,18 @@ unsigned kin_code_distance(const kin_code *a, const kin_code *b)
     return distance;
 }
 
+unsigned kin_code_range_distance(const kin_code *code, const kin_code *first, const kin_code *last)
+{
+    unsigned distance = 0;
+    for (int i = 0; i < KIN_CODE_WORDS_MAX; i++) {
+        uint64_t ends = first->word[i] ^ last->word[i], front = UINT64_MAX;
+        if (ends != 0) front = ~(UINT64_MAX >> __builtin_clzll(ends));
+        distance += (unsigned)__builtin_popcountll((code->word[i] ^ first->word[i]) & front);
+        if (ends != 0) break;
+    }
+    return distance;
+}
+
 void kin_code_from_words(kin_code *code, const uint64_t *words, unsigned bits)
 {
     memset(code, 0, sizeof *code);

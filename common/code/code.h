@@ -30,6 +30,10 @@ int kin_code_compare(const kin_code *a, const kin_code *b);
 /* The Hamming distance in bits. */
 unsigned kin_code_distance(const kin_code *a, const kin_code *b);
 
+/* At least so many bits is code from every code of the range first..last: those in which it differs
+ * from what both ends have in common at their front. */
+unsigned kin_code_range_distance(const kin_code *code, const kin_code *first, const kin_code *last);
+
 static inline unsigned kin_code_bit(const kin_code *code, unsigned i)
 {
     return (unsigned)(code->word[i / 64] >> (63 - i % 64)) & 1;

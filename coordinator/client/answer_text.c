@@ -31,6 +31,15 @@ static void append_table(kin_buffer *out, const char *name, const kin_question *
         kin_buffer_printf(out, "  the first %s of %s within %d bits; -k asks for more\n",
                           kin_text_count(answer->hit_count, count),
                           kin_text_count(answer->total_within, total), question->within);
+    for (int32_t d = 0; answer->histogram != NULL && d <= question->within; d++)
+        kin_buffer_printf(out, "%s%6d  %s\n", d == 0 ? "  bits  codes at that distance\n" : "", d,
+                          kin_text_count(answer->histogram[d], count));
+    if (answer->any_ties && answer->hit_count == question->k)
+        kin_buffer_printf(out, "  of the hits at %u bits these are any, as --any-ties allows\n",
+                          answer->hits[answer->hit_count - 1].distance);
+    if (answer->checked)
+        kin_buffer_printf(out, "  checked: a scan of all codes of %s gives the same answer\n",
+                          answer->generation);
     if (answer->answered < answer->shards)
         kin_buffer_printf(out, "  partial: %u of %u shards answered\n", answer->answered,
                           answer->shards);
@@ -46,6 +55,23 @@ static void append_member(kin_buffer *out, const char *member, const char *text,
     for (size_t i = 0; i < bytes; i++)
         kin_buffer_printf(out, "%02x", (unsigned char)text[i]);
     kin_buffer_append_byte(out, '"');
+}
+
+static void append_certificate(kin_buffer *out, const kin_question *question,
+                               const kin_answer *answer)
+{
+    kin_buffer_printf(out, ", \"certificate\": {\"fingerprint\": \"%s\", \"pruned\": %u, \"kth\": ",
+                      answer->fingerprint, answer->pruned);
+    if (answer->hit_count > 0 && answer->hit_count == question->k)
+        kin_buffer_printf(out, "%u", answer->hits[answer->hit_count - 1].distance);
+    else
+        kin_buffer_append_string(out, "null");
+    if (answer->radius >= 0)
+        kin_buffer_printf(out, ", \"radius\": %d", answer->radius);
+    else
+        kin_buffer_append_string(out, ", \"radius\": null");
+    kin_buffer_printf(out, ", \"ties\": \"%s\"%s}", answer->any_ties ? "any" : "kept",
+                      answer->checked ? ", \"checked\": true" : "");
 }
 
 static void append_json(kin_buffer *out, const char *name, const kin_question *question,
@@ -65,9 +91,13 @@ static void append_json(kin_buffer *out, const char *name, const kin_question *q
         out, "], \"coverage\": {\"shards\": %u, \"answered\": %u}, \"code\": \"%s\", ",
         answer->shards, answer->answered, kin_code_text(&answer->code, answer->bits, code));
     append_member(out, "generation", answer->generation, strlen(answer->generation));
+    if (answer->fingerprint[0] != 0) append_certificate(out, question, answer);
     if (question->within >= 0)
         kin_buffer_printf(out, ", \"total\": %" PRIu64, answer->total_within);
-    kin_buffer_append_string(out, "}\n");
+    for (int32_t d = 0; answer->histogram != NULL && d <= question->within; d++)
+        kin_buffer_printf(out, "%s%" PRIu64, d == 0 ? ", \"histogram\": [" : ", ",
+                          answer->histogram[d]);
+    kin_buffer_append_string(out, answer->histogram != NULL ? "]}\n" : "}\n");
 }
 
 static void append_tsv(kin_buffer *out, const char *name, const kin_answer *answer)

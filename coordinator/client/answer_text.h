@@ -18,9 +18,14 @@ typedef enum kin_answer_format {
  * object on one line:
  *   {"query": "q.png", "hits": [{"id": 7, "distance": 3, "key": "a/b.png"}, ...],
  *    "coverage": {"shards": 4, "answered": 4}, "code": "0123456789abcdef",
- *    "generation": "generation-000001", "total": 40}
- * where `total` is there for a question with `within`, and counts hits beyond k too. A name or key
- * that is not UTF-8 has its bytes in "query_hex" or "key_hex" beside it. */
+ *    "generation": "generation-000001",
+ *    "certificate": {"fingerprint": "...", "pruned": 0, "kth": 12, "radius": 12, "ties": "kept"},
+ *    "total": 40, "histogram": [1, 0, 2]}
+ * where `certificate` says how far the answer is proven (radius null: it is not, shards are
+ * missing; kth null: there are fewer than k hits; "checked": true where it was compared with a
+ * scan), `total` is there for a question with `within`, and counts hits beyond k too, and
+ * `histogram` for one that asked for it. A name or key that is not UTF-8 has its bytes in
+ * "query_hex" or "key_hex" beside it. */
 void kin_answer_append(kin_buffer *out, kin_answer_format format, const char *name,
                        const kin_question *question, const kin_answer *answer);
 

@@ -71,6 +71,33 @@ bool kin_ask_open(kin_ask *ask, const kin_command *command, const char *target,
     return false;
 }
 
+/* Asks again, by a scan of all codes, and compares. */
+static kin_status check_answer(kin_ask *ask, const kin_question *question, kin_answer *answer,
+                               kin_error *error)
+{
+    kin_question again = *question;
+    kin_answer scanned = {0};
+    again.picture = NULL;
+    again.picture_bytes = 0;
+    again.thumbnail_side = 0;
+    again.code = answer->code;
+    again.exhaustive = true;
+    kin_status status = kin_client_search(ask->client, &again, &scanned, error);
+    if (status == KIN_PARTIAL && ask->allow_partial) status = KIN_OK;
+    bool same = status != KIN_OK || (scanned.hit_count == answer->hit_count &&
+                                     scanned.total_within == answer->total_within);
+    for (uint32_t i = 0; status == KIN_OK && same && i < answer->hit_count; i++)
+        same = scanned.hits[i].distance == answer->hits[i].distance &&
+               (question->any_ties || scanned.hits[i].id == answer->hits[i].id);
+    if (!same)
+        status = kin_fail(error, KIN_CORRUPT,
+                          "a scan of all codes gives another answer: please report this, with "
+                          "the index (kindred verify looks at its files)");
+    answer->checked = status == KIN_OK;
+    kin_answer_fini(&scanned);
+    return status;
+}
+
 void kin_ask_question(kin_ask *ask, const char *name, kin_question *question)
 {
     kin_error error = {0};
@@ -84,6 +111,7 @@ void kin_ask_question(kin_ask *ask, const char *name, kin_question *question)
         if (ask->result == KIN_EXIT_DONE) ask->result = KIN_EXIT_PARTIAL;
         status = KIN_OK;
     }
+    if (status == KIN_OK && ask->check) status = check_answer(ask, question, &answer, &error);
     if (status == KIN_OK) {
         kin_buffer text = {0};
         kin_answer_append(&text,

@@ -8,6 +8,7 @@
 #include "common/base/clock.h"
 #include "common/base/limits.h"
 #include "common/base/memory.h"
+#include "coordinator/client/client_wire.h"
 #include "coordinator/client/cluster.h"
 #include "proto/link.h"
 #include "proto/message.h"
@@ -92,8 +93,13 @@ static kin_status no_answer(const kin_client *client, kin_error *error)
                     client->target, (long long)client->deadline_ms);
 }
 
-static kin_status send_question(kin_client *client, kin_message *question, int64_t end_ms,
-                                kin_error *error)
+int64_t kin_client_end_ms(const kin_client *client)
+{
+    return kin_clock_ms() + client->deadline_ms + TRAVEL_MS;
+}
+
+kin_status kin_client_send(kin_client *client, kin_message *question, int64_t end_ms,
+                           kin_error *error)
 {
     kin_buffer body = {0};
     question->request = ++client->request;
@@ -111,29 +117,43 @@ static kin_status send_question(kin_client *client, kin_message *question, int64
     return status;
 }
 
+kin_status kin_client_receive(kin_client *client, kin_message *reply, kin_buffer *body,
+                              int64_t end_ms, kin_error *error)
+{
+    memset(reply, 0, sizeof *reply);
+    for (;;) {
+        kin_link_wait wait = {.link = client->link};
+        int64_t left_ms = end_ms - kin_clock_ms();
+        if (left_ms <= 0) return no_answer(client, error);
+        kin_link_wait_any(&wait, 1, left_ms);
+        if (kin_link_receive(client->link, NULL, body))
+            return kin_message_parse(reply, body->data, body->bytes, error);
+    }
+}
+
+kin_status kin_client_expect(const kin_client *client, const kin_message *reply,
+                             kin_message_type wanted, kin_error *error)
+{
+    if (reply->type == KIN_MESSAGE_ERROR) return kin_message_error(reply, error);
+    if (reply->type == wanted) return KIN_OK;
+    return kin_fail(error, KIN_CORRUPT, "%s answered with a '%s'", client->target,
+                    kin_message_type_word(reply->type));
+}
+
 /* Sends a question and waits for its reply, of type `wanted`; *reply borrows from client->body and
  * wants kin_message_fini. */
 static kin_status ask(kin_client *client, kin_message *question, kin_message_type wanted,
                       kin_message *reply, kin_error *error)
 {
-    int64_t end_ms = kin_clock_ms() + client->deadline_ms + TRAVEL_MS;
+    int64_t end_ms = kin_client_end_ms(client);
     memset(reply, 0, sizeof *reply);
-    kin_status status = send_question(client, question, end_ms, error);
+    kin_status status = kin_client_send(client, question, end_ms, error);
     while (status == KIN_OK) {
-        kin_link_wait wait = {.link = client->link};
-        int64_t left_ms = end_ms - kin_clock_ms();
-        if (left_ms <= 0) return no_answer(client, error);
-        kin_link_wait_any(&wait, 1, left_ms);
-        if (!kin_link_receive(client->link, NULL, &client->body)) continue;
-        status = kin_message_parse(reply, client->body.data, client->body.bytes, error);
-        if (status != KIN_OK || reply->request == client->request) break;
         kin_message_fini(reply); /* of a question that was given up */
+        status = kin_client_receive(client, reply, &client->body, end_ms, error);
+        if (status == KIN_OK && reply->request == client->request) break;
     }
-    if (status == KIN_OK && reply->type == KIN_MESSAGE_ERROR)
-        status = kin_message_error(reply, error);
-    else if (status == KIN_OK && reply->type != wanted)
-        status = kin_fail(error, KIN_CORRUPT, "%s answered with a '%s'", client->target,
-                          kin_message_type_word(reply->type));
+    if (status == KIN_OK) status = kin_client_expect(client, reply, wanted, error);
     if (status != KIN_OK) {
         kin_message_fini(reply);
         memset(reply, 0, sizeof *reply);
@@ -157,11 +177,12 @@ static kin_status take_pixels(const kin_client *client, const kin_message_image 
     return KIN_OK;
 }
 
-static kin_status take_answer(kin_client *client, const kin_message *reply, kin_answer *answer,
-                              kin_error *error)
+static kin_status take_answer(kin_client *client, const kin_question *question,
+                              const kin_message *reply, kin_answer *answer, kin_error *error)
 {
-    if (!kin_code_bits_valid(reply->bits) || reply->code.bytes != reply->bits / 8 ||
-        reply->shard_count > reply->shard_total ||
+    uint32_t distances = question->histogram ? (uint32_t)(question->within + 1) : 0;
+    if (!kin_code_bits_valid(reply->bits) || reply->count_count != distances ||
+        reply->code.bytes != reply->bits / 8 || reply->shard_count > reply->shard_total ||
         reply->generation.bytes >= sizeof answer->generation)
         return kin_fail(error, KIN_CORRUPT, "%s sent an impossible answer", client->target);
     client->bits = answer->bits = reply->bits;
@@ -170,6 +191,16 @@ static kin_status take_answer(kin_client *client, const kin_message *reply, kin_
     answer->shards = reply->shard_total;
     answer->answered = reply->shard_total - reply->shard_count;
     answer->total_within = reply->total;
+    answer->pruned = reply->pruned;
+    answer->radius = reply->radius;
+    answer->any_ties = reply->any_ties;
+    for (size_t i = 0; i < reply->fingerprint.bytes; i++)
+        snprintf(answer->fingerprint + 2 * i, 3, "%02x",
+                 ((const uint8_t *)reply->fingerprint.data)[i]);
+    if (reply->count_count > 0) {
+        answer->histogram = kin_calloc(reply->count_count, sizeof *answer->histogram);
+        memcpy(answer->histogram, reply->counts, reply->count_count * sizeof *answer->histogram);
+    }
     answer->hits = kin_calloc(reply->hit_count, sizeof *answer->hits);
     answer->keys = kin_calloc(reply->hit_count, sizeof *answer->keys);
     answer->key_bytes = kin_calloc(reply->hit_count, sizeof *answer->key_bytes);
@@ -191,6 +222,9 @@ kin_status kin_client_search(kin_client *client, const kin_question *question, k
     memset(answer, 0, sizeof *answer);
     message.k = question->k;
     message.within = question->within;
+    message.any_ties = question->any_ties;
+    message.exhaustive = question->exhaustive;
+    message.histogram = question->histogram;
     message.partial = client->allow_partial;
     message.thumbnail = question->thumbnail_side;
     if (question->picture != NULL) {
@@ -206,7 +240,7 @@ kin_status kin_client_search(kin_client *client, const kin_question *question, k
         message.code = (kin_bytes){code, bits / 8};
     }
     kin_status status = ask(client, &message, KIN_MESSAGE_HITS, &reply, error);
-    if (status == KIN_OK) status = take_answer(client, &reply, answer, error);
+    if (status == KIN_OK) status = take_answer(client, question, &reply, answer, error);
     kin_message_fini(&reply);
     if (status != KIN_OK) kin_answer_fini(answer);
     if (status == KIN_OK && answer->answered < answer->shards)
@@ -222,6 +256,7 @@ void kin_answer_fini(kin_answer *answer)
     free(answer->keys);
     free(answer->key_bytes);
     free(answer->hits);
+    free(answer->histogram);
     kin_image_fini(&answer->thumbnail);
     memset(answer, 0, sizeof *answer);
 }

@@ -38,9 +38,12 @@ void kin_client_close(kin_client **client);
 typedef struct kin_question {
     const void *picture; /* borrowed; NULL to ask by code */
     size_t picture_bytes;
-    kin_code code;  /* used where picture is NULL */
-    uint32_t k;     /* at most so many hits */
-    int32_t within; /* bits; -1 for any distance */
+    kin_code code;   /* used where picture is NULL */
+    uint32_t k;      /* at most so many hits */
+    int32_t within;  /* bits; -1 for any distance */
+    bool any_ties;   /* of the hits at the last distance any will do: less to look at */
+    bool exhaustive; /* look at every code, whatever tables there are: the check */
+    bool histogram;  /* with within: how many codes there are at each distance, too */
     uint32_t
         thumbnail_side; /* of the question's own picture, as pixels in the answer; 0 for none */
 } kin_question;
@@ -54,14 +57,40 @@ typedef struct kin_answer {
     uint32_t *key_bytes;       /* [hit_count]; keys hold no NUL */
     uint32_t shards, answered; /* coverage */
     uint64_t total_within;     /* a question with `within`: all hits there are, also beyond k */
+    uint64_t *histogram;       /* [within + 1]: codes at each distance; NULL if not asked */
     kin_image thumbnail;       /* of the question's picture; zeroed if not asked */
+    /* The certificate: what was asked, and how far the answer is proven. */
     char generation[32];
+    char fingerprint[33]; /* of the encoder, hexadecimal; empty if the coordinator is older */
+    uint32_t pruned;      /* of the answered shards: they cannot hold a hit, and were not asked */
+    int32_t radius;       /* bits: all that is nearer is here; -1: not proven (partial) */
+    bool any_ties;
+    bool checked; /* by whoever asked: equal to that of a scan of all codes */
 } kin_answer;
 
 /* KIN_OK; KIN_PARTIAL with a filled answer if allowed; else a sentence. Free with fini. */
 KIN_MUST_USE kin_status kin_client_search(kin_client *client, const kin_question *question,
                                           kin_answer *answer, kin_error *error);
 void kin_answer_fini(kin_answer *answer);
+
+/* Many codes at once. */
+typedef struct kin_batch {
+    const uint8_t *codes; /* [count][bits / 8], bit order of numpy.packbits; borrowed */
+    uint64_t count;
+    uint32_t k;
+    int32_t within; /* bits; -1 for any distance */
+    bool any_ties, exhaustive;
+} kin_batch;
+
+/* Takes the answers to codes first..first + count - 1, in order: hits [count][k] of which code i
+ * has counts[i]; of a hit, id, distance and shard are there. Borrowed for the call. */
+typedef kin_status (*kin_batch_take)(void *user, uint64_t first, uint32_t count,
+                                     const kin_hit *hits, const uint32_t *counts, kin_error *error);
+
+/* The answers that kin_client_search would give, several messages on their way at a time; exact or
+ * refused, never partial. Memory does not grow with count. The deadline is that of each message. */
+KIN_MUST_USE kin_status kin_client_batch(kin_client *client, const kin_batch *batch,
+                                         kin_batch_take take, void *user, kin_error *error);
 
 /* The thumbnails of an answer's hits, [answer->hit_count] into images (zeroed where none is
  * stored; the caller finishes each) or, as stored JPEG bytes, into buffers; either may be NULL. */

@@ -29,7 +29,7 @@
 #define POLL_MS 100
 #define DEATHS_MAX 10
 #define DEATHS_WINDOW_MS 60000
-#define ARGUMENTS_MAX 16
+#define ARGUMENTS_MAX 24
 
 /* One program and its life. */
 typedef struct child {
@@ -161,6 +161,8 @@ static kin_status start_worker(kin_cluster *cluster, child *worker, kin_error *e
     add(&with, "--encoders", encoders);
     add(&with, "--key", options->key_file);
     add(&with, "--server-key", options->key_file != NULL ? cluster->server_key : NULL);
+    if (options->lazy) with.list[with.count++] = "--lazy";
+    if (options->resident) with.list[with.count++] = "--resident";
     if (options->no_sandbox) with.list[with.count++] = "--no-sandbox";
     add(&with, "--", options->index_path);
     return start(cluster, "kindred-worker", &with, -1, &worker->pid, error);

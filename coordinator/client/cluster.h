@@ -23,8 +23,9 @@ typedef struct kin_cluster_options {
     const char *worker_endpoint; /* NULL: private, in a folder of this process under /tmp */
     const char *key_file;        /* CURVE key pair of coordinator and workers; NULL for none */
     const char *allow_file;      /* public keys of clients, one a line; goes with key_file */
-    bool no_sandbox;             /* of the workers' decoders; loud */
-    bool quiet;                  /* children say warnings and errors only */
+    bool lazy, resident; /* workers open shards without reading them, or keep them in memory */
+    bool no_sandbox;     /* of the workers' decoders; loud */
+    bool quiet;          /* children say warnings and errors only */
 } kin_cluster_options;
 
 #define KIN_CLUSTER_OPTIONS_DEFAULT                        \

@@ -29,6 +29,7 @@ static const char help[] =
     "                         key pair of the server (kindred keygen), and the public\n"
     "                         keys that may connect, one a line; a must for an\n"
     "                         endpoint that other machines reach\n"
+    "  --resident, --lazy     keeps shards in memory; opens them without reading them\n"
     "  --no-sandbox           decodes queries without the sandbox: trusted pictures only\n"
     "  --quiet                only warnings and errors\n"
     "\n"
@@ -85,6 +86,8 @@ static kin_exit run(int argc, char **argv)
         {"worker-endpoint", 0, KIN_OPTION_TEXT, &asked.worker_endpoint, 0, 0, NULL},
         {"key", 0, KIN_OPTION_TEXT, &asked.key_file, 0, 0, NULL},
         {"allow", 0, KIN_OPTION_TEXT, &asked.allow_file, 0, 0, NULL},
+        {"resident", 0, KIN_OPTION_FLAG, &asked.resident, 0, 0, NULL},
+        {"lazy", 0, KIN_OPTION_FLAG, &asked.lazy, 0, 0, NULL},
         {"no-sandbox", 0, KIN_OPTION_FLAG, &asked.no_sandbox, 0, 0, NULL},
         {"quiet", 'q', KIN_OPTION_FLAG, &asked.quiet, 0, 0, NULL},
         {0},

@@ -149,7 +149,8 @@ static bool hear_client(coordinator *self)
     kin_status status = kin_message_parse(&message, body.data, body.bytes, &error);
     if (status != KIN_OK) {
         reply_error(self, &client, message.request, &error);
-    } else if (message.type == KIN_MESSAGE_SEARCH || message.type == KIN_MESSAGE_THUMBNAILS) {
+    } else if (message.type == KIN_MESSAGE_SEARCH || message.type == KIN_MESSAGE_BATCH ||
+               message.type == KIN_MESSAGE_THUMBNAILS) {
         start_inquiry(self, &client, &message, &body);
     } else if (message.type == KIN_MESSAGE_STATUS) {
         reply_status(self, &client, message.request);
@@ -235,6 +236,7 @@ static void take_worker_message(coordinator *self, const kin_link_peer *peer, ki
     self->fleet.workers[worker]->late = false;
     switch (message->type) {
     case KIN_MESSAGE_BEAT:
+        kin_fleet_figures(&self->fleet, worker, message);
         break;
     case KIN_MESSAGE_READY:
         kin_fleet_ready(&self->fleet, worker, message);
@@ -244,6 +246,7 @@ static void take_worker_message(coordinator *self, const kin_link_peer *peer, ki
         kin_fleet_bye(&self->fleet, worker);
         break;
     case KIN_MESSAGE_FOUND:
+    case KIN_MESSAGE_RANKED:
     case KIN_MESSAGE_IMAGES:
     case KIN_MESSAGE_CODE:
     case KIN_MESSAGE_ERROR:
@@ -392,7 +395,7 @@ kin_status kin_coordinator_run(const kin_coordinator_options *options, kin_error
                        options->replicas, options->beat_ms, options->patience_ms);
         self->turns = kin_turns_new();
         self->scope = (kin_inquiry_scope){.fleet = &self->fleet,
-                                          .bits = self->manifest.bits,
+                                          .manifest = &self->manifest,
                                           .generation = self->generation,
                                           .late_ns = (int64_t)LATE_MS_MIN * NS_PER_MS};
         printf("clients %s\nworkers %s\n", kin_link_endpoint(self->clients),

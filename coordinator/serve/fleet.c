@@ -271,6 +271,13 @@ uint32_t kin_fleet_silent(const kin_fleet *fleet, int64_t now_ns)
     return KIN_FLEET_NONE;
 }
 
+void kin_fleet_figures(kin_fleet *fleet, uint32_t worker, const kin_message *beat)
+{
+    uint32_t count = beat->count_count < KIN_FIGURES ? beat->count_count : KIN_FIGURES;
+    for (uint32_t i = 0; i < count; i++)
+        fleet->workers[worker]->figures[i] = beat->counts[i];
+}
+
 /* --- Choices -------------------------------------------------------------------------------- */
 
 /* Of two that could: the one that is not late, then the one with less to do. */

@@ -10,6 +10,7 @@
 #include "common/base/limits.h"
 #include "proto/link.h"
 #include "proto/message.h"
+#include "proto/worker_figures.h"
 
 typedef struct kin_fleet_worker {
     kin_link_peer peer;
@@ -18,15 +19,16 @@ typedef struct kin_fleet_worker {
     int64_t pid;
     uint32_t threads;
     bool encodes;
-    bool leaving;      /* it said bye: it finishes what it has */
-    bool late;         /* it did not answer in time, and has not been heard since */
-    uint64_t hash;     /* of the name, for placement */
-    int64_t heard_ns;  /* when its last message came */
-    uint32_t tasks;    /* shards and pictures that it works on for us */
-    uint8_t *serves;   /* [shard_count]: it said ready */
-    uint8_t *refuses;  /* [shard_count]: it said why not */
-    uint8_t *assigned; /* [shard_count]: what it was told last */
-    bool told;         /* assigned was sent */
+    bool leaving;                  /* it said bye: it finishes what it has */
+    bool late;                     /* it did not answer in time, and has not been heard since */
+    uint64_t hash;                 /* of the name, for placement */
+    int64_t heard_ns;              /* when its last message came */
+    uint32_t tasks;                /* shards and pictures that it works on for us */
+    uint8_t *serves;               /* [shard_count]: it said ready */
+    uint8_t *refuses;              /* [shard_count]: it said why not */
+    uint8_t *assigned;             /* [shard_count]: what it was told last */
+    bool told;                     /* assigned was sent */
+    uint64_t figures[KIN_FIGURES]; /* what it said of itself with its last beat */
 } kin_fleet_worker;
 
 /* One thread: the coordinator's. */
@@ -60,6 +62,8 @@ KIN_MUST_USE kin_status kin_fleet_hello(kin_fleet *fleet, const kin_link_peer *p
                                         const kin_message *hello, kin_error *error);
 /* A worker says which of its shards it serves. */
 void kin_fleet_ready(kin_fleet *fleet, uint32_t worker, const kin_message *ready);
+/* A worker says what it did so far. */
+void kin_fleet_figures(kin_fleet *fleet, uint32_t worker, const kin_message *beat);
 /* A worker leaves: it gets nothing new. */
 void kin_fleet_bye(kin_fleet *fleet, uint32_t worker);
 /* Forgets a worker; whoever waited for it asks another. */

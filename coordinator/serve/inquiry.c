@@ -6,44 +6,29 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
+#include "coordinator/serve/question.h"
+#include "proto/ranked.h"
 
 #define NS_PER_MS 1000000
 
 /* --- Starting ------------------------------------------------------------------------------- */
 
-static kin_status check_search(const kin_inquiry_scope *scope, kin_message *question,
-                               kin_error *error)
+/* Shards that are all farther than `within` are not asked: the bits that the ends of a range have
+ * in common are those of every code in it. */
+static void prune(kin_inquiry *inquiry, const kin_inquiry_scope *scope)
 {
-    if ((question->code.data == NULL) == (question->picture.data == NULL))
-        return kin_fail(error, KIN_BAD_INPUT, "a search has either a 'code' or a 'picture'");
-    if (question->code.data != NULL && question->code.bytes != scope->bits / 8)
-        return kin_fail(error, KIN_BAD_INPUT, "the code has %zu bits; codes of this index have %u",
-                        8 * question->code.bytes, scope->bits);
-    if (question->picture.data != NULL && question->picture.bytes == 0)
-        return kin_fail(error, KIN_BAD_INPUT, "empty: the picture has no bytes");
-    if (question->within > (int32_t)scope->bits)
-        return kin_fail(error, KIN_BAD_INPUT,
-                        "'within' is %d; codes of this index differ in at most %u bits",
-                        question->within, scope->bits);
-    if (question->k == 0) question->k = KIN_K_DEFAULT;
-    return KIN_OK;
-}
-
-static kin_status check_thumbnails(const kin_inquiry_scope *scope, const kin_message *question,
-                                   kin_error *error)
-{
-    if (question->generation.data != NULL &&
-        (question->generation.bytes != strlen(scope->generation) ||
-         memcmp(question->generation.data, scope->generation, question->generation.bytes) != 0))
-        return kin_fail(error, KIN_MISMATCH,
-                        "rows of %.*s are asked for, and %s is served; search again",
-                        (int)question->generation.bytes, (const char *)question->generation.data,
-                        scope->generation);
-    for (uint32_t i = 0; i < question->row_count; i++)
-        if (question->rows[i].shard >= scope->fleet->shard_count)
-            return kin_fail(error, KIN_BAD_INPUT, "there is no shard %u; this index has %u",
-                            question->rows[i].shard, scope->fleet->shard_count);
-    return KIN_OK;
+    const kin_manifest *manifest = scope->manifest;
+    if (inquiry->question.type != KIN_MESSAGE_SEARCH || inquiry->question.within < 0 ||
+        inquiry->question.exhaustive)
+        return;
+    for (uint32_t s = 0; s < inquiry->shard_count; s++) {
+        const kin_manifest_shard *shard = &manifest->shards[s];
+        if (kin_code_range_distance(&inquiry->code, &shard->first, &shard->last) <=
+            (uint32_t)inquiry->question.within)
+            continue;
+        inquiry->needed[s] = 0;
+        inquiry->pruned++;
+    }
 }
 
 static uint32_t *new_numbers(uint32_t count, uint32_t value)
@@ -58,9 +43,8 @@ kin_status kin_inquiry_start(kin_inquiry **inquiry, kin_inquiry_scope *scope, ui
                              const kin_link_peer *client, kin_message *question, kin_buffer *body,
                              kin_error *error)
 {
-    bool search = question->type == KIN_MESSAGE_SEARCH;
-    kin_status status =
-        search ? check_search(scope, question, error) : check_thumbnails(scope, question, error);
+    bool search = question->type == KIN_MESSAGE_SEARCH, batch = question->type == KIN_MESSAGE_BATCH;
+    kin_status status = kin_question_check(scope, question, error);
     if (status != KIN_OK) return status;
     kin_inquiry *made = kin_calloc(1, sizeof *made);
     uint32_t shard_count = scope->fleet->shard_count;
@@ -77,12 +61,14 @@ kin_status kin_inquiry_start(kin_inquiry **inquiry, kin_inquiry_scope *scope, ui
     made->avoid = new_numbers(shard_count, KIN_FLEET_NONE);
     made->pending = new_numbers(shard_count, 0);
     made->avoid_encoder = KIN_FLEET_NONE;
-    if (search) memset(made->needed, 1, shard_count);
+    if (search || batch) memset(made->needed, 1, shard_count);
+    if (batch) made->batch = (uint32_t)(made->question.codes.bytes / (scope->manifest->bits / 8));
     for (uint32_t i = 0; i < made->question.row_count; i++)
         made->needed[made->question.rows[i].shard] = 1;
     made->encoding = made->question.picture.data != NULL;
     if (search && !made->encoding)
-        kin_code_from_bytes(&made->code, made->question.code.data, scope->bits);
+        kin_code_from_bytes(&made->code, made->question.code.data, scope->manifest->bits);
+    if (!made->encoding) prune(made, scope);
     made->started_ns = kin_clock_ns();
     if (made->question.deadline_ms == 0) made->question.deadline_ms = KIN_DEADLINE_MS_DEFAULT;
     made->deadline_ns = made->started_ns + made->question.deadline_ms * NS_PER_MS;
@@ -164,16 +150,20 @@ static kin_status build_leg(const kin_inquiry *inquiry, kin_inquiry_scope *scope
     bool search = question->type == KIN_MESSAGE_SEARCH;
     kin_message message = kin_message_of(inquiry->encoding ? KIN_MESSAGE_ENCODE
                                          : search          ? KIN_MESSAGE_SCAN
-                                                           : KIN_MESSAGE_THUMBNAILS);
+                                                           : question->type);
     uint8_t code[KIN_CODE_BYTES_MAX];
-    kin_code_to_bytes(&inquiry->code, code, scope->bits);
+    kin_code_to_bytes(&inquiry->code, code, scope->manifest->bits);
     message.request = leg->number;
     message.deadline_ms = milliseconds_left(inquiry);
     message.picture = question->picture;
     message.thumbnail = question->thumbnail;
-    message.code = (kin_bytes){code, scope->bits / 8};
+    message.code = (kin_bytes){code, scope->manifest->bits / 8};
     message.k = question->k;
     message.within = question->within;
+    message.any_ties = question->any_ties;
+    message.exhaustive = question->exhaustive;
+    message.histogram = question->histogram;
+    message.codes = question->codes;
     message.rgb = question->rgb;
     message.shards = kin_calloc(leg->shard_count, sizeof *message.shards);
     for (; message.shard_count < leg->shard_count; message.shard_count++)
@@ -316,7 +306,9 @@ static void hedge(kin_inquiry *inquiry, kin_inquiry_scope *scope, uint32_t leg_i
 
 void kin_inquiry_tick(kin_inquiry *inquiry, kin_inquiry_scope *scope, int64_t now_ns)
 {
-    for (uint32_t i = 0, count = inquiry->leg_count; i < count; i++)
+    /* A batch, or looking at every code, is long work, not late work. */
+    bool hedges = inquiry->question.type != KIN_MESSAGE_BATCH && !inquiry->question.exhaustive;
+    for (uint32_t i = 0, count = hedges ? inquiry->leg_count : 0; i < count; i++)
         if (inquiry->legs[i].open && !inquiry->legs[i].hedged && inquiry->legs[i].shard_count > 0 &&
             now_ns - inquiry->legs[i].sent_ns > scope->late_ns)
             hedge(inquiry, scope, i);
@@ -333,7 +325,11 @@ void kin_inquiry_tick(kin_inquiry *inquiry, kin_inquiry_scope *scope, int64_t no
 static kin_status check_found(const kin_inquiry *inquiry, const kin_leg *leg,
                               const kin_message *found)
 {
-    if (found->shard_count != leg->shard_count || found->hit_count > inquiry->question.k)
+    uint64_t counts = inquiry->question.histogram
+                          ? (uint64_t)leg->shard_count * (uint32_t)(inquiry->question.within + 1)
+                          : 0;
+    if (found->shard_count != leg->shard_count || found->hit_count > inquiry->question.k ||
+        found->count_count != counts)
         return KIN_CORRUPT;
     for (uint32_t i = 0; i < found->shard_count; i++)
         if (found->shards[i].shard != leg->shards[i]) return KIN_CORRUPT;
@@ -342,6 +338,25 @@ static kin_status check_found(const kin_inquiry *inquiry, const kin_leg *leg,
             (i > 0 && !kin_hit_before(&found->hits[i - 1], &found->hits[i])))
             return KIN_CORRUPT;
     return KIN_OK;
+}
+
+/* The same of a batch, code by code. */
+static kin_status check_ranked(const kin_inquiry *inquiry, const kin_inquiry_scope *scope,
+                               const kin_leg *leg, const kin_message *reply)
+{
+    uint32_t k = inquiry->question.k, count;
+    size_t row_bytes = (size_t)k * KIN_RANKED_BYTES;
+    if (reply->ranked.bytes != inquiry->batch * row_bytes) return KIN_CORRUPT;
+    kin_hit *hits = kin_calloc(k, sizeof *hits);
+    bool right = true;
+    for (uint32_t i = 0; right && i < inquiry->batch; i++) {
+        right = kin_ranked_parse((const uint8_t *)reply->ranked.data + i * row_bytes, k,
+                                 scope->manifest->bits, hits, &count);
+        for (uint32_t n = 0; right && n < count; n++)
+            right = kin_leg_has(leg, hits[n].shard);
+    }
+    free(hits);
+    return right ? KIN_OK : KIN_CORRUPT;
 }
 
 static kin_status check_images(const kin_inquiry *inquiry, const kin_leg *leg,
@@ -357,8 +372,9 @@ static kin_status check_images(const kin_inquiry *inquiry, const kin_leg *leg,
 static kin_status take_code(kin_inquiry *inquiry, const kin_inquiry_scope *scope,
                             const kin_message *reply)
 {
-    if (reply->code.bytes != scope->bits / 8 || reply->image_count > 1) return KIN_CORRUPT;
-    kin_code_from_bytes(&inquiry->code, reply->code.data, scope->bits);
+    if (reply->code.bytes != scope->manifest->bits / 8 || reply->image_count > 1)
+        return KIN_CORRUPT;
+    kin_code_from_bytes(&inquiry->code, reply->code.data, scope->manifest->bits);
     if (reply->image_count == 1) {
         const kin_message_image *image = &reply->images[0];
         inquiry->thumbnail_width = image->width;
@@ -366,6 +382,7 @@ static kin_status take_code(kin_inquiry *inquiry, const kin_inquiry_scope *scope
         kin_buffer_append(&inquiry->thumbnail, image->data.data, image->data.bytes);
     }
     inquiry->encoding = false;
+    prune(inquiry, scope);
     inquiry->question.picture = (kin_bytes){0};
     kin_buffer_fini(&inquiry->body);
     return KIN_OK;
@@ -381,6 +398,8 @@ static kin_status take_reply(kin_inquiry *inquiry, kin_inquiry_scope *scope, kin
     else if (leg->shard_count > 0 && reply->type == KIN_MESSAGE_FOUND &&
              inquiry->question.type == KIN_MESSAGE_SEARCH)
         status = check_found(inquiry, leg, reply);
+    else if (leg->shard_count > 0 && reply->type == KIN_MESSAGE_RANKED && inquiry->batch > 0)
+        status = check_ranked(inquiry, scope, leg, reply);
     else if (leg->shard_count > 0 && reply->type == KIN_MESSAGE_IMAGES &&
              inquiry->question.type == KIN_MESSAGE_THUMBNAILS)
         status = check_images(inquiry, leg, reply);

@@ -13,11 +13,12 @@
 #include <stdint.h>
 
 #include "coordinator/serve/fleet.h"
+#include "proto/manifest.h"
 
 /* What every question is asked of. */
 typedef struct kin_inquiry_scope {
     kin_fleet *fleet;
-    unsigned bits;
+    const kin_manifest *manifest;
     const char *generation;
     uint64_t next_leg; /* numbers on the wire; never used twice */
     int64_t late_ns;   /* a leg that takes longer is asked elsewhere, too */
@@ -45,6 +46,8 @@ typedef struct kin_inquiry {
     int64_t started_ns, deadline_ns;
     bool encoding; /* first phase: the code is not known yet */
     kin_code code;
+    uint32_t pruned;      /* shards that cannot hold a hit */
+    uint32_t batch;       /* codes of a batch */
     kin_buffer thumbnail; /* pixels of the question's picture */
     uint32_t thumbnail_width, thumbnail_height;
     uint32_t slot;
@@ -83,8 +86,8 @@ void kin_inquiry_worker_gone(kin_inquiry *inquiry, kin_inquiry_scope *scope, uin
 /* Whether there is nothing to wait for: everything answered, a final failure, the deadline. */
 bool kin_inquiry_done(const kin_inquiry *inquiry, const kin_inquiry_scope *scope, int64_t now_ns);
 
-/* The reply to the client (inquiry_answer.c): hits, images, or an error. KIN_OK, KIN_PARTIAL, or
- * the error's status. */
+/* The reply to the client (inquiry_answer.c): hits of a code or a batch, images, or an error.
+ * KIN_OK, KIN_PARTIAL, or the error's status. */
 kin_status kin_inquiry_answer(kin_inquiry *inquiry, kin_inquiry_scope *scope, kin_buffer *out);
 
 /* Whether a leg asks for a shard. */

@@ -3,8 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/check.h"
 #include "common/base/memory.h"
+#include "common/code/topk.h"
 #include "coordinator/serve/inquiry.h"
+#include "proto/ranked.h"
 
 /* A hit of a partial list, with its key. */
 typedef struct keyed_hit {
@@ -77,6 +80,34 @@ static kin_status refuse_partial(const kin_inquiry *inquiry, const kin_inquiry_s
                     why[0] != 0 ? ": " : "", why);
 }
 
+/* How far the answer is proven: nothing that is not among its hits is nearer than its last one, and
+ * where there are fewer than k, nothing is nearer than `within`, or at all. */
+static int32_t radius_of(const kin_inquiry *inquiry, const kin_inquiry_scope *scope,
+                         const kin_message *answer)
+{
+    if (answer->shard_count > 0) return -1;
+    if (answer->hit_count == inquiry->question.k)
+        return (int32_t)answer->hits[answer->hit_count - 1].distance;
+    return inquiry->question.within >= 0 ? inquiry->question.within
+                                         : (int32_t)scope->manifest->bits;
+}
+
+/* Codes at each distance up to `within`, over all shards; the caller frees. */
+static uint64_t *sum_histograms(const kin_inquiry *inquiry, uint32_t *count)
+{
+    if (!inquiry->question.histogram) return NULL;
+    uint32_t width = (uint32_t)inquiry->question.within + 1;
+    uint64_t *sums = kin_calloc(width, sizeof *sums);
+    for (uint32_t i = 0; i < inquiry->leg_count; i++) {
+        const kin_message *found = &inquiry->legs[i].reply;
+        for (uint32_t n = 0; n < found->shard_count; n++)
+            for (uint32_t d = 0; inquiry->owner[found->shards[n].shard] == i && d < width; d++)
+                sums[d] += found->counts[n * width + d];
+    }
+    *count = width;
+    return sums;
+}
+
 static kin_status build_hits(kin_inquiry *inquiry, kin_inquiry_scope *scope,
                              kin_message_shard *missing, uint32_t missing_count, kin_buffer *out,
                              kin_error *error)
@@ -95,19 +126,26 @@ static kin_status build_hits(kin_inquiry *inquiry, kin_inquiry_scope *scope,
         answer.hits[i] = merged[i].hit;
         answer.keys[i] = merged[i].key;
     }
-    kin_code_to_bytes(&inquiry->code, code, scope->bits);
+    kin_code_to_bytes(&inquiry->code, code, scope->manifest->bits);
     answer.request = inquiry->question.request;
-    answer.bits = scope->bits;
-    answer.code = (kin_bytes){code, scope->bits / 8};
+    answer.bits = scope->manifest->bits;
+    answer.fingerprint =
+        (kin_bytes){&scope->manifest->fingerprint, sizeof scope->manifest->fingerprint};
+    answer.pruned = inquiry->pruned;
+    answer.any_ties = inquiry->question.any_ties;
+    answer.counts = sum_histograms(inquiry, &answer.count_count);
+    answer.code = (kin_bytes){code, scope->manifest->bits / 8};
     answer.generation = kin_bytes_of(scope->generation);
     answer.shard_total = inquiry->shard_count;
     answer.shards = missing;
     answer.shard_count = missing_count;
     answer.total = total_of(inquiry);
+    answer.radius = radius_of(inquiry, scope, &answer);
     answer.images = &thumbnail;
     answer.image_count = inquiry->thumbnail.bytes > 0;
     kin_status status = kin_message_build(&answer, out, error);
     free(merged);
+    free(answer.counts);
     free(answer.hits);
     free(answer.keys);
     return status;
@@ -138,6 +176,38 @@ static kin_status build_images(kin_inquiry *inquiry, kin_buffer *out, kin_error 
     return status;
 }
 
+/* The k first of what all legs say, code by code; each hit from the leg that owns its shard. */
+static kin_status build_ranked(kin_inquiry *inquiry, kin_inquiry_scope *scope, kin_buffer *out,
+                               kin_error *error)
+{
+    uint32_t k = inquiry->question.k, count = 0;
+    size_t row_bytes = (size_t)k * KIN_RANKED_BYTES;
+    kin_message answer = kin_message_of(KIN_MESSAGE_RANKED);
+    uint8_t *ranked = kin_malloc(inquiry->batch * row_bytes);
+    kin_hit *heap = kin_calloc(k, sizeof *heap), *hits = kin_calloc(k, sizeof *hits);
+    for (uint32_t i = 0; i < inquiry->batch; i++) {
+        kin_topk topk;
+        kin_topk_init(&topk, heap, k);
+        for (uint32_t leg = 0; leg < inquiry->leg_count; leg++) {
+            const uint8_t *rows = inquiry->legs[leg].reply.ranked.data;
+            if (rows == NULL) continue;
+            bool right =
+                kin_ranked_parse(rows + i * row_bytes, k, scope->manifest->bits, hits, &count);
+            KIN_CHECK(right); /* looked at when it came */
+            for (uint32_t n = 0; n < count; n++)
+                if (inquiry->owner[hits[n].shard] == leg) kin_topk_push(&topk, &hits[n]);
+        }
+        kin_ranked_build(heap, kin_topk_finish(&topk), k, ranked + i * row_bytes);
+    }
+    answer.request = inquiry->question.request;
+    answer.ranked = (kin_bytes){ranked, inquiry->batch * row_bytes};
+    kin_status status = kin_message_build(&answer, out, error);
+    free(hits);
+    free(heap);
+    free(ranked);
+    return status;
+}
+
 static kin_status build_answer(kin_inquiry *inquiry, kin_inquiry_scope *scope, kin_buffer *out,
                                kin_error *error)
 {
@@ -151,11 +221,15 @@ static kin_status build_answer(kin_inquiry *inquiry, kin_inquiry_scope *scope, k
     kin_message_shard *missing = kin_calloc(inquiry->shard_count, sizeof *missing);
     uint32_t count = find_missing(inquiry, missing);
     bool images = inquiry->question.type == KIN_MESSAGE_THUMBNAILS;
+    bool batch = inquiry->question.type == KIN_MESSAGE_BATCH;
     kin_status status;
-    if (count > 0 && (images || !inquiry->question.partial || count == inquiry->shard_count))
+    if (count > 0 &&
+        (images || batch || !inquiry->question.partial || count == inquiry->shard_count))
         status = refuse_partial(inquiry, scope, missing, count, error);
     else if (images)
         status = build_images(inquiry, out, error);
+    else if (batch)
+        status = build_ranked(inquiry, scope, out, error);
     else
         status = build_hits(inquiry, scope, missing, count, out, error);
     free(missing);

@@ -53,6 +53,34 @@ static void test_json(void **state)
           "\"total\": 40}\n");
 }
 
+static void test_certificate(void **state)
+{
+    (void)state;
+    uint64_t histogram[] = {1, 0, 1200};
+    kin_answer answer = answer_of(1);
+    memset(answer.fingerprint, 'f', 32);
+    answer.radius = 2;
+    answer.pruned = 3;
+    answer.histogram = histogram;
+    answer.any_ties = answer.checked = true;
+    check(KIN_ANSWER_JSON, 2, &answer,
+          "{\"query\": \"q.png\", \"hits\": [{\"id\": 7, \"distance\": 0, \"key\": \"a/b.png\"}], "
+          "\"coverage\": {\"shards\": 4, \"answered\": 4}, \"code\": \"0123456789abcdef\", "
+          "\"generation\": \"generation-000001\", \"certificate\": {\"fingerprint\": "
+          "\"ffffffffffffffffffffffffffffffff\", \"pruned\": 3, \"kth\": null, \"radius\": 2, "
+          "\"ties\": \"any\", \"checked\": true}, \"total\": 40, \"histogram\": [1, 0, 1200]}\n");
+    check(KIN_ANSWER_TABLE, 2, &answer,
+          "q.png   code 0123456789abcdef\n"
+          "  rank  distance  id  key\n"
+          "     1         0   7  a/b.png\n"
+          "  the first 1 of 40 within 2 bits; -k asks for more\n"
+          "  bits  codes at that distance\n"
+          "     0  1\n"
+          "     1  0\n"
+          "     2  1,200\n"
+          "  checked: a scan of all codes of generation-000001 gives the same answer\n");
+}
+
 static void test_tsv(void **state)
 {
     (void)state;
@@ -105,9 +133,8 @@ static void test_outline(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_json),
-        cmocka_unit_test(test_tsv),
-        cmocka_unit_test(test_table),
+        cmocka_unit_test(test_json),    cmocka_unit_test(test_certificate),
+        cmocka_unit_test(test_tsv),     cmocka_unit_test(test_table),
         cmocka_unit_test(test_outline),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -113,6 +113,34 @@ static void order_and_distance_are_those_of_the_text(void **state)
     }
 }
 
+/* The bound of a range against every code of small ranges, and codes at its ends. */
+static void a_range_is_at_least_as_far_as_said(void **state)
+{
+    (void)state;
+    kin_random random = {.state = 31};
+    for (int trial = 0; trial < 20000; trial++) {
+        unsigned bits = trial % 2 == 0 ? 64 : 256;
+        kin_code first = {0}, last, inside, code = {0};
+        for (unsigned w = 0; w < bits / 64; w++) {
+            first.word[w] = kin_random_u64(&random);
+            code.word[w] = kin_random_u64(&random);
+        }
+        last = first;
+        unsigned common = (unsigned)kin_random_below(&random, bits + 1), expected = 0;
+        for (unsigned bit = common; bit < bits; bit++) { /* ends differ from bit `common` on */
+            first.word[bit / 64] &= ~((uint64_t)1 << (63 - bit % 64));
+            kin_code_set_bit(&last, bit);
+        }
+        for (unsigned bit = 0; bit < common; bit++)
+            expected += kin_code_bit(&first, bit) != kin_code_bit(&code, bit);
+        assert_int_equal(kin_code_range_distance(&code, &first, &last), expected);
+        inside = first;
+        for (unsigned bit = common; bit < bits; bit++)
+            if (kin_random_below(&random, 2) != 0) kin_code_set_bit(&inside, bit);
+        assert_true(kin_code_distance(&code, &inside) >= expected);
+    }
+}
+
 /* Few distances and few ids, so that both parts of the order decide. Ids are distinct. */
 static kin_hit *random_hits(kin_random *random, uint32_t count)
 {
@@ -191,6 +219,7 @@ int main(void)
         cmocka_unit_test(a_code_comes_back_from_text_bytes_and_words),
         cmocka_unit_test(a_text_that_is_no_code_is_refused_with_its_width),
         cmocka_unit_test(order_and_distance_are_those_of_the_text),
+        cmocka_unit_test(a_range_is_at_least_as_far_as_said),
         cmocka_unit_test(top_k_is_the_k_first_of_any_stream),
         cmocka_unit_test(sorting_hits_keeps_shard_and_row_with_their_id),
     };

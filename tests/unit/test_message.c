@@ -7,6 +7,7 @@
 #include "common/base/limits.h"
 #include "common/base/memory.h"
 #include "proto/message.h"
+#include "proto/ranked.h"
 #include "tests/support/test.h"
 
 static kin_message parsed;
@@ -94,6 +95,70 @@ static void lists_are_read_as_they_were_built(void **state)
     pass(&ready);
     assert_bytes(parsed.shards[0].error, "damaged", 7);
     assert_int_equal(parsed.shards[1].error.bytes, 0);
+}
+
+static void certificates_and_batches_are_read_as_they_were_built(void **state)
+{
+    (void)state;
+    uint64_t counts[] = {0, UINT64_MAX};
+    kin_message hits = kin_message_of(KIN_MESSAGE_HITS);
+    hits.bits = 64;
+    hits.code = hits.codes = (kin_bytes){"01234567", 8};
+    hits.generation = kin_bytes_of("g");
+    hits.fingerprint = (kin_bytes){"0123456789abcdef", 16};
+    hits.radius = 0;
+    hits.pruned = KIN_SHARDS_MAX;
+    hits.any_ties = true;
+    hits.counts = counts;
+    hits.count_count = 2;
+    pass(&hits);
+    assert_true(parsed.radius == 0 && parsed.pruned == KIN_SHARDS_MAX && parsed.any_ties);
+    assert_bytes(parsed.fingerprint, "0123456789abcdef", 16);
+    assert_int_equal(parsed.count_count, 2);
+    assert_memory_equal(parsed.counts, counts, sizeof counts);
+    hits.radius = -1;
+    hits.count_count = 0;
+    pass(&hits);
+    assert_true(parsed.radius == -1 && parsed.count_count == 0);
+
+    kin_message_shard shards[] = {{.shard = 5}};
+    kin_message batch = kin_message_of(KIN_MESSAGE_BATCH);
+    batch.codes = (kin_bytes){"0123456789abcdef", 16};
+    batch.k = 3;
+    batch.exhaustive = true;
+    pass(&batch);
+    assert_true(parsed.k == 3 && parsed.exhaustive && parsed.within == -1);
+    assert_bytes(parsed.codes, "0123456789abcdef", 16);
+    assert_int_equal(parsed.shard_count, 0);
+    batch.shards = shards;
+    batch.shard_count = 1;
+    pass(&batch);
+    assert_true(parsed.shard_count == 1 && parsed.shards[0].shard == 5);
+}
+
+static void ranked_hits_keep_their_order(void **state)
+{
+    (void)state;
+    const kin_hit hits[] = {{.id = 9, .distance = 0, .shard = 1},
+                            {.id = 3, .distance = 7, .shard = 0},
+                            {.id = UINT64_MAX, .distance = 7, .shard = KIN_SHARDS_MAX - 1}};
+    uint8_t row[4 * KIN_RANKED_BYTES];
+    kin_hit got[4];
+    uint32_t count;
+    for (uint32_t n = 0; n <= 3; n++) {
+        kin_ranked_build(hits, n, 4, row);
+        assert_true(kin_ranked_parse(row, 4, 64, got, &count));
+        assert_int_equal(count, n);
+        for (uint32_t i = 0; i < n; i++)
+            assert_true(got[i].id == hits[i].id && got[i].distance == hits[i].distance &&
+                        got[i].shard == hits[i].shard);
+    }
+    assert_false(kin_ranked_parse(row, 4, 6, got, &count)); /* farther than codes are wide */
+    row[4 * KIN_RANKED_BYTES - 1] = 0;                      /* a hit behind the end */
+    assert_false(kin_ranked_parse(row, 4, 64, got, &count));
+    const kin_hit fallen[] = {hits[1], hits[0]};
+    kin_ranked_build(fallen, 2, 4, row);
+    assert_false(kin_ranked_parse(row, 4, 64, got, &count));
 }
 
 static void an_error_carries_its_status(void **state)
@@ -233,6 +298,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_search_is_read_as_it_was_built),
         cmocka_unit_test(lists_are_read_as_they_were_built),
+        cmocka_unit_test(certificates_and_batches_are_read_as_they_were_built),
+        cmocka_unit_test(ranked_hits_keep_their_order),
         cmocka_unit_test(an_error_carries_its_status),
         cmocka_unit_test(what_does_not_belong_is_named),
         cmocka_unit_test(lists_have_limits),

@@ -35,7 +35,8 @@ static kin_status open_shard(const kin_opener *opener, uint32_t shard, kin_shard
         return kin_fail(error, KIN_NOT_FOUND, "%s has %u shards, and none of number %u",
                         options->folder, options->shard_count, shard);
     char *path = kin_path_join(options->folder, options->shards[shard].file);
-    kin_status status = kin_shard_reader_open(reader, path, error);
+    kin_status status = options->lazy ? kin_shard_reader_open_lazy(reader, path, error)
+                                      : kin_shard_reader_open(reader, path, error);
     if (status == KIN_OK) {
         kin_digest digest = kin_shard_reader_digest(*reader);
         if (!kin_digest_equal(&digest, &options->shards[shard].digest)) {
@@ -62,6 +63,8 @@ static void provide(kin_opener *opener, uint32_t shard)
         kin_holding_put(opener->holding, held);
     } else if (open_shard(opener, shard, &reader, &error) == KIN_OK) {
         kin_holding_add(opener->holding, shard, reader);
+        if (opener->options.resident && kin_shard_reader_lock(reader, &error) != KIN_OK)
+            kin_log(KIN_LOG_WARNING, "%s; it is served all the same", error.text);
         kin_log(KIN_LOG_DEBUG, "serves shard %u", shard);
     } else {
         kin_log(KIN_LOG_ERROR, "shard %u is refused: %s", shard, error.text);

@@ -15,6 +15,8 @@ typedef struct kin_opener_options {
     const kin_manifest_shard *shards; /* [shard_count] */
     uint32_t shard_count;
     unsigned bits;
+    bool lazy;     /* reads no more than headers: a damaged block is not found */
+    bool resident; /* keeps shards in memory, where the system allows it */
 } kin_opener_options;
 
 KIN_MUST_USE kin_status kin_opener_start(kin_opener **opener, const kin_opener_options *options,

@@ -1,6 +1,7 @@
 #include "worker/serve/scan_batch.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/base/limits.h"
 #include "common/base/memory.h"
@@ -12,12 +13,15 @@ typedef struct scan {
     kin_hit *heap; /* [k_max] */
     uint32_t k_max;
     kin_search_query query;
-    uint64_t *totals; /* [shard_count] of the message */
-    kin_error error;  /* status KIN_OK while it goes well */
+    uint64_t *totals;     /* [shard_count] of the message */
+    kin_buffer histogram; /* [shard_count][within + 1] uint64, if it is asked for */
+    kin_error error;      /* status KIN_OK while it goes well */
 } scan;
 
 struct kin_scan_batch {
+    kin_cpu_level level;
     kin_search_scratch *scratch;
+    kin_recheck *recheck;
     uint32_t count;
     scan scans[KIN_SEARCH_QUERIES_PER_PASS];
     kin_held_shard *held[KIN_SHARDS_MAX]; /* by number; those of this batch */
@@ -25,9 +29,11 @@ struct kin_scan_batch {
     kin_message_shard shards[KIN_SHARDS_MAX];
 };
 
-kin_scan_batch *kin_scan_batch_new(kin_cpu_level level)
+kin_scan_batch *kin_scan_batch_new(kin_cpu_level level, kin_recheck *recheck)
 {
     kin_scan_batch *batch = kin_calloc(1, sizeof *batch);
+    batch->level = level;
+    batch->recheck = recheck;
     batch->scratch = kin_search_scratch_new(level, KIN_SEARCH_QUERIES_PER_PASS);
     for (int i = 0; i < KIN_SEARCH_QUERIES_PER_PASS; i++)
         batch->scans[i].totals = kin_calloc(KIN_SHARDS_MAX, sizeof *batch->scans[i].totals);
@@ -40,10 +46,16 @@ void kin_scan_batch_destroy(kin_scan_batch **batch)
     for (int i = 0; i < KIN_SEARCH_QUERIES_PER_PASS; i++) {
         free((*batch)->scans[i].heap);
         free((*batch)->scans[i].totals);
+        kin_buffer_fini(&(*batch)->scans[i].histogram);
     }
     kin_search_scratch_destroy(&(*batch)->scratch);
     free(*batch);
     *batch = NULL;
+}
+
+const kin_search_counters *kin_scan_batch_counters(const kin_scan_batch *batch)
+{
+    return kin_search_scratch_counters(batch->scratch);
 }
 
 bool kin_scan_batch_matches(const kin_job *a, const kin_job *b)
@@ -52,9 +64,16 @@ bool kin_scan_batch_matches(const kin_job *a, const kin_job *b)
     if (x->type != KIN_MESSAGE_SCAN || y->type != KIN_MESSAGE_SCAN ||
         x->shard_count != y->shard_count)
         return false;
+    if (x->exhaustive != y->exhaustive) return false;
     for (uint32_t i = 0; i < x->shard_count; i++)
         if (x->shards[i].shard != y->shards[i].shard) return false;
     return true;
+}
+
+/* Distances that a histogram counts: 0 to within. */
+static size_t distances_of(const kin_message *message)
+{
+    return (size_t)message->within + 1;
 }
 
 static void scan_init(scan *one, kin_job *job)
@@ -75,11 +94,18 @@ static void scan_init(scan *one, kin_job *job)
         one->k_max = message->k;
     }
     kin_topk_init(&one->topk, one->heap, message->k);
+    kin_buffer_clear(&one->histogram);
+    if (message->histogram && message->within >= 0) {
+        size_t bytes = message->shard_count * distances_of(message) * sizeof(uint64_t);
+        memset(kin_buffer_reserve(&one->histogram, bytes), 0, bytes);
+        one->histogram.bytes = bytes;
+    }
     one->query =
         (kin_search_query){.code = code,
                            .within = message->within < 0 ? bits : (uint32_t)message->within,
                            .topk = &one->topk,
                            .count_within = message->within >= 0,
+                           .any_ties = message->any_ties,
                            .deadline_ns = job->deadline_ns};
 }
 
@@ -114,6 +140,7 @@ static void scan_bucket(scan *one, const kin_codes_view *codes)
     uint64_t first, last;
     kin_search_bucket(codes, &one->query.code, &first, &last);
     one->query.within_count = last - first;
+    if (one->query.histogram != NULL) one->query.histogram[0] += last - first;
     for (uint64_t row = first; row < last && row - first < one->topk.k; row++)
         kin_topk_push(
             &one->topk,
@@ -130,6 +157,9 @@ static void scan_shard(kin_scan_batch *batch, uint32_t i, const kin_codes_view *
         scan *one = &batch->scans[s];
         if (one->error.status != KIN_OK) continue;
         one->query.within_count = 0;
+        one->query.histogram = one->histogram.bytes > 0 ? (uint64_t *)one->histogram.data +
+                                                              i * distances_of(&one->job->message)
+                                                        : NULL;
         if (codes->bits != one->job->message.code.bytes * 8) {
             kin_fail(&one->error, KIN_MISMATCH, "a code of %zu bits; the index has codes of %u",
                      one->job->message.code.bytes * 8, codes->bits);
@@ -141,7 +171,10 @@ static void scan_shard(kin_scan_batch *batch, uint32_t i, const kin_codes_view *
             asker[count++] = one;
         }
     }
-    kin_search_run(codes, pass, count, batch->scratch);
+    if (batch->scans[0].job->message.exhaustive)
+        kin_search_scan(codes, pass, count, batch->level);
+    else
+        kin_search_run(codes, pass, count, batch->scratch);
     for (uint32_t p = 0; p < count; p++) {
         asker[p]->totals[i] = pass[p].within_count;
         if (pass[p].status != KIN_OK)
@@ -163,12 +196,16 @@ static void reply(kin_scan_batch *batch, scan *one)
             kin_shard_reader_key(batch->held[one->heap[i].shard]->reader, one->heap[i].row, &bytes);
         batch->keys[i] = (kin_bytes){.data = key, .bytes = bytes};
     }
+    found.counts = (uint64_t *)one->histogram.data;
+    found.count_count = (uint32_t)(one->histogram.bytes / sizeof(uint64_t));
     found.shards = batch->shards;
     found.shard_count = message->shard_count;
     for (uint32_t i = 0; i < message->shard_count; i++)
         batch->shards[i] =
             (kin_message_shard){.shard = message->shards[i].shard, .total = one->totals[i]};
     one->error.status = kin_message_build(&found, &one->job->reply, &one->error);
+    if (one->error.status == KIN_OK)
+        kin_recheck_note(batch->recheck, message, found.hits, found.hit_count);
 }
 
 void kin_scan_batch_run(kin_scan_batch *batch, kin_job **jobs, uint32_t count, kin_holding *holding,

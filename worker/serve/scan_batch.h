@@ -5,12 +5,15 @@
 #include "common/base/cpu.h"
 #include "worker/serve/holding.h"
 #include "worker/serve/job.h"
+#include "worker/serve/recheck.h"
 
 /* The memory of one thread; grows to the largest k asked and then stays. */
 typedef struct kin_scan_batch kin_scan_batch;
 
-kin_scan_batch *kin_scan_batch_new(kin_cpu_level level);
+/* recheck: told of every search that was answered; borrowed. */
+kin_scan_batch *kin_scan_batch_new(kin_cpu_level level, kin_recheck *recheck);
 void kin_scan_batch_destroy(kin_scan_batch **batch);
+const kin_search_counters *kin_scan_batch_counters(const kin_scan_batch *batch);
 
 /* Whether both name the same shards, and can be one batch. */
 bool kin_scan_batch_matches(const kin_job *a, const kin_job *b);

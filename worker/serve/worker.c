@@ -95,6 +95,17 @@ static void say(worker *self, kin_message_type type)
     send_plain(self, &message);
 }
 
+static void say_beat(worker *self)
+{
+    uint64_t figures[KIN_FIGURES];
+    kin_message beat = kin_message_of(KIN_MESSAGE_BEAT);
+    kin_searchers_figures(self->searchers, figures);
+    figures[KIN_FIGURE_RESIDENT_BYTES] = kin_memory_resident();
+    beat.counts = figures;
+    beat.count_count = KIN_FIGURES;
+    send_plain(self, &beat);
+}
+
 /* Why this worker does not encode pictures; empty if it does. */
 static const char *no_pictures(const worker *self)
 {
@@ -171,6 +182,7 @@ static void take_message(worker *self, kin_job *job)
     }
     switch (job->message.type) {
     case KIN_MESSAGE_SCAN:
+    case KIN_MESSAGE_BATCH:
         enqueue(self, job, self->scans);
         return;
     case KIN_MESSAGE_THUMBNAILS:
@@ -232,7 +244,7 @@ static int64_t keep_time(worker *self)
     int64_t period = self->registered ? self->beat_ms : HELLO_MS;
     if (now - self->said_ms >= period || self->said_ms == 0) {
         if (self->registered)
-            say(self, KIN_MESSAGE_BEAT);
+            say_beat(self);
         else if (!self->stopping)
             say_hello(self);
         self->said_ms = now;
@@ -271,7 +283,9 @@ static kin_status start_threads(worker *self, kin_error *error)
     const kin_opener_options opening = {.folder = served->folder,
                                         .shards = served->manifest.shards,
                                         .shard_count = served->manifest.shard_count,
-                                        .bits = served->manifest.bits};
+                                        .bits = served->manifest.bits,
+                                        .lazy = self->options->lazy,
+                                        .resident = self->options->resident};
     const kin_picture_desk_options encoding = {.decoders = self->decoders->list,
                                                .decoder_count = self->decoders->count,
                                                .encoder = served->encoder,
@@ -284,8 +298,9 @@ static kin_status start_threads(worker *self, kin_error *error)
                         self->options->threads * KIN_SEARCH_QUERIES_PER_PASS + KIN_ENCODERS_MAX;
     kin_status status = kin_job_returns_init(&self->returns, capacity, error);
     if (status == KIN_OK)
-        status = kin_searchers_start(&self->searchers, self->options->threads, self->scans,
-                                     self->holding, &self->returns, error);
+        status = kin_searchers_start(&self->searchers, self->options->threads,
+                                     self->options->recheck_every, self->scans, self->holding,
+                                     &self->returns, error);
     if (status == KIN_OK)
         status = kin_picture_desk_start(&self->desk, &encoding, self->pictures, self->holding,
                                         &self->returns, error);

@@ -2,6 +2,7 @@
 #ifndef WORKER_SERVE_WORKER_H
 #define WORKER_SERVE_WORKER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/base/limits.h"
@@ -14,6 +15,9 @@ typedef struct kin_worker_options {
     const char *connect;               /* the coordinator's endpoint for workers */
     const kin_link_security *security; /* NULL: none */
     uint32_t threads;                  /* that search */
+    bool lazy;                         /* opens shards without reading them */
+    bool resident;                     /* keeps shards in memory */
+    uint32_t recheck_every;            /* one of so many answers is looked at again; 0: none */
     const char *name;                  /* NULL: host:pid */
 } kin_worker_options;
 

@@ -10,6 +10,9 @@
 #include "worker/serve/picture_desk.h"
 #include "worker/serve/worker.h"
 
+/* Rare enough to cost nothing, often enough that a busy day checks thousands of answers. */
+#define RECHECK_DEFAULT 1000
+
 static const char help[] =
     "usage: kindred-worker [options] INDEX\n"
     "\n"
@@ -21,6 +24,12 @@ static const char help[] =
     "  --encoders N        pictures that are decoded and encoded at once, at a lower priority\n"
     "                      than searches (half the cores, 1 to 8)\n"
     "  --decode-timeout MS time for decoding a picture (8000)\n"
+    "  --resident          keeps shards in memory (mlock), where the system allows it\n"
+    "  --lazy              opens shards without reading them: starts at once, and searches are "
+    "slow\n"
+    "                      until they are in memory; damage is found by kindred verify alone\n"
+    "  --recheck N         looks at one of N answers again, by a scan, when there is nothing else\n"
+    "                      to do (1000; 0: none); status counts what a scan contradicts\n"
     "  --name NAME         what status calls this worker (HOST:PID)\n"
     "  --no-sandbox        decodes pictures without the kernel's protection; not for strangers'\n"
     "                      pictures\n"
@@ -35,7 +44,7 @@ static const char help[] =
 typedef struct arguments {
     kin_worker_options worker;
     const char *key_file, *server_key, *index_path;
-    int64_t threads, encoders, decode_ms;
+    int64_t threads, encoders, decode_ms, recheck;
     bool no_sandbox, quiet, help;
 } arguments;
 
@@ -48,6 +57,9 @@ static kin_status parse(arguments *given, int argc, char **argv, kin_error *erro
         {"encoders", 0, KIN_OPTION_NUMBER, &given->encoders, 1, KIN_ENCODERS_MAX, NULL},
         {"decode-timeout", 0, KIN_OPTION_NUMBER, &given->decode_ms, KIN_DECODE_TIMEOUT_MS_MIN,
          KIN_DECODE_TIMEOUT_MS_MAX, NULL},
+        {"resident", 0, KIN_OPTION_FLAG, &given->worker.resident, 0, 0, NULL},
+        {"lazy", 0, KIN_OPTION_FLAG, &given->worker.lazy, 0, 0, NULL},
+        {"recheck", 0, KIN_OPTION_NUMBER, &given->recheck, 0, UINT32_MAX, NULL},
         {"name", 0, KIN_OPTION_TEXT, &given->worker.name, 0, 0, NULL},
         {"no-sandbox", 0, KIN_OPTION_FLAG, &given->no_sandbox, 0, 0, NULL},
         {"key", 0, KIN_OPTION_TEXT, &given->key_file, 0, 0, NULL},
@@ -61,8 +73,11 @@ static kin_status parse(arguments *given, int argc, char **argv, kin_error *erro
     if (count != 1) return kin_fail(error, KIN_BAD_INPUT, "give one index; --help shows how");
     if ((given->key_file == NULL) != (given->server_key == NULL))
         return kin_fail(error, KIN_BAD_INPUT, "--key and --server-key go together");
+    if (given->worker.lazy && given->worker.resident)
+        return kin_fail(error, KIN_BAD_INPUT, "--lazy and --resident exclude each other");
     given->index_path = argv[1];
     given->worker.threads = (uint32_t)given->threads;
+    given->worker.recheck_every = (uint32_t)given->recheck;
     return KIN_OK;
 }
 
@@ -120,6 +135,7 @@ int main(int argc, char **argv)
     arguments given = {.threads = cores > 0 ? cores : 1,
                        .encoders = encoders_for(cores),
                        .decode_ms = KIN_PICTURE_DESK_DECODE_MS,
+                       .recheck = RECHECK_DEFAULT,
                        .worker.connect = "tcp://127.0.0.1:7701"};
     if (parse(&given, argc, argv, &error) != KIN_OK) {
         kin_log(KIN_LOG_ERROR, "%s", error.text);

@@ -1,6 +1,9 @@
 #include "worker/shard/shard_reader.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
 
 #include "common/base/check.h"
 #include "common/base/file.h"
@@ -35,6 +38,13 @@ kin_status kin_shard_reader_open(kin_shard_reader **reader, const char *path, ki
 kin_status kin_shard_reader_open_lazy(kin_shard_reader **reader, const char *path, kin_error *error)
 {
     return open_checked(reader, path, KIN_SHARD_CHECK_LAZY, error);
+}
+
+kin_status kin_shard_reader_lock(const kin_shard_reader *reader, kin_error *error)
+{
+    if (mlock(reader->mapping.data, reader->mapping.bytes) == 0) return KIN_OK;
+    return kin_fail(error, KIN_IO, "%s, %zu bytes, cannot be kept in memory: %s", reader->path,
+                    reader->mapping.bytes, strerror(errno));
 }
 
 void kin_shard_reader_close(kin_shard_reader **reader)

@@ -19,6 +19,9 @@ KIN_MUST_USE kin_status kin_shard_reader_open(kin_shard_reader **reader, const c
  * alone. Whatever its bytes are, no access is outside of the mapping. */
 KIN_MUST_USE kin_status kin_shard_reader_open_lazy(kin_shard_reader **reader, const char *path,
                                                    kin_error *error);
+/* Keeps the whole file in memory until it is closed (mlock). KIN_IO where the system forbids it
+ * (RLIMIT_MEMLOCK) or has no room: the shard serves all the same. */
+KIN_MUST_USE kin_status kin_shard_reader_lock(const kin_shard_reader *reader, kin_error *error);
 void kin_shard_reader_close(kin_shard_reader **reader);
 
 /* kin_container_digest of the file. */
