@@ -55,7 +55,7 @@ void kin_recheck_note(kin_recheck *recheck, const kin_message *scan, const kin_h
     one->within = scan->within < 0 ? one->bits : (uint32_t)scan->within;
     one->any_ties = scan->any_ties;
     one->hit_count = count;
-    memcpy(one->hits, hits, count * sizeof *hits);
+    if (count > 0) memcpy(one->hits, hits, count * sizeof *hits);
     one->shard_count = scan->shard_count;
     for (uint32_t i = 0; i < scan->shard_count; i++)
         one->shards[i] = scan->shards[i].shard;
