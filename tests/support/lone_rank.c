@@ -137,31 +137,11 @@ void kin_rank_threads_train(int ranks, const kin_train_options *options,
     kin_rank_threads_run(ranks, train, &(training){options, source, files, statuses, errors});
 }
 
-/* With one rank there is nobody to wait for: the total is the sum over its own slices. */
-static kin_status sum_alone(void *user, const double *slice_sums, size_t count, double *total,
-                            kin_error *error)
-{
-    (void)user;
-    (void)error;
-    memset(total, 0, count * sizeof *total);
-    for (size_t s = 0; s < KIN_TRAIN_SLICES; s++)
-        for (size_t i = 0; i < count; i++)
-            total[i] += slice_sums[s * count + i];
-    return KIN_OK;
-}
-
-static kin_status broadcast_alone(void *user, void *data, size_t bytes, kin_error *error)
-{
-    (void)user;
-    (void)data;
-    (void)bytes;
-    (void)error;
-    return KIN_OK;
-}
-
 kin_train_context kin_lone_rank_context(void)
 {
-    return (kin_train_context){0, 1, NULL, sum_alone, broadcast_alone, NULL, tick};
+    kin_train_context context = kin_train_context_alone();
+    context.tick = tick; /* looks at the fraction */
+    return context;
 }
 
 kin_encoder *kin_lone_rank_encoder(const char *method, unsigned bits, const float *vectors,

@@ -15,34 +15,6 @@
 /* An encoder file of 256 bits of 8,192 dimensions is 8 MB; networks of layers are larger. */
 #define ENCODER_BYTES_MAX ((size_t)1 << 30)
 
-/* The exchange of a job of one rank: the total is the sum over its own slices. */
-static kin_status sum_alone(void *user, const double *slice_sums, size_t count, double *total,
-                            kin_error *error)
-{
-    (void)user;
-    (void)error;
-    memset(total, 0, count * sizeof *total);
-    for (size_t s = 0; s < KIN_TRAIN_SLICES; s++)
-        for (size_t i = 0; i < count; i++)
-            total[i] += slice_sums[s * count + i];
-    return KIN_OK;
-}
-
-static kin_status broadcast_alone(void *user, void *data, size_t bytes, kin_error *error)
-{
-    (void)user;
-    (void)data;
-    (void)bytes;
-    (void)error;
-    return KIN_OK;
-}
-
-static void tick_nobody(void *user, double fraction)
-{
-    (void)user;
-    (void)fraction;
-}
-
 /* What is learned from: every so many of the database's rows. */
 typedef struct sample {
     const kin_part *part;
@@ -133,11 +105,9 @@ kin_status kin_trial_train(kin_trial *trial, const kin_split *split,
                                .features = features == NULL ? name : features,
                                .decoder = "none",
                                .dimensions = kin_dataset_dimensions(part->dataset)};
-    kin_train_context context = {.ranks = 1,
-                                 .user = options->user,
-                                 .sum_slices = sum_alone,
-                                 .broadcast = broadcast_alone,
-                                 .tick = options->tick == NULL ? tick_nobody : options->tick};
+    kin_train_context context = kin_train_context_alone();
+    context.user = options->user;
+    if (options->tick != NULL) context.tick = options->tick;
     sample learned;
     kin_buffer file = {0};
     kin_blas_init();

@@ -35,4 +35,7 @@ typedef struct kin_train_context {
     void (*tick)(void *user, double fraction);
 } kin_train_context;
 
+/* Of a job of one rank: there is nobody to wait for, and nobody looks for signs of life. */
+kin_train_context kin_train_context_alone(void);
+
 #endif
