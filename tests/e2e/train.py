@@ -219,6 +219,28 @@ def test_classify():
            f"classify refuses: {words_of_it}", done.stdout, done.stderr)
 
 
+def test_options():
+    """Options reach the method and its card; a zero is a zero there."""
+    done = train(0, "-o", "near", "--hasher", "neighbour", "--bits", "16", "--layers", "20-12",
+                 "--epochs", "3", "--batch", "64", "--walk", "2", "--rate", "0.002",
+                 "--quantization", "0", "data.npy")
+    card = contents("near") or b""
+    ok(done.returncode == 0 and all(word in card for word in (
+        b"hidden=20,12", b"walk=2\n", b"rate=0.002", b"quantization=0\n",
+        b"steps=%d\n" % (3 * 700 // 64))), "what is said of neighbour is on its card", said(done))
+    done = train(0, "-o", "plain", "--hasher", "supervised", "--labels", "classes", "--layers",
+                 "none", "--bits", "16", "--epochs", "1", "--dropout", "0", "--noise", "0",
+                 "data.npy")
+    card = contents("plain") or b""
+    ok(done.returncode == 0 and b"\ndropout=0\n" in card and b"noise=0\n" in card,
+       "a zero is a zero on the card", said(done))
+    done = train(0, "-o", "raw", *DEEP[:4], "--pretrain-epochs", "0", "--bits", "24", "--epochs",
+                 "2", "data.npy")
+    card = contents("raw") or b""
+    ok(done.returncode == 0 and b"pretrain-epochs=0\n" in card and b"rbm" not in card,
+       "without pretraining", said(done))
+
+
 def refuse(done, words_of_it, status=1):
     text = said(done)
     ok(done.returncode == status and text.count("\n") <= 2 and re.search(words_of_it, text),
@@ -230,9 +252,19 @@ def test_mistakes():
     refuse(train(0, "-o", "x", "--hasher", "nose", "data.npy"), "no hasher 'nose'", 2)
     refuse(train(0, "data.npy"), "no -o FILE", 2)
     refuse(train(0, "-o", "x"), "0 sources", 2)
-    refuse(train(0, "-o", "x", "--layers", "4-x", "data.npy"), "4-x", 2)
+    refuse(train(0, "-o", "x", "--hasher", "autoencoder", "--layers", "4-x", "data.npy"),
+           "4-x", 2)
     refuse(train(0, "-o", "x", "--labels", "classes", "data.npy"), "supervised", 2)
-    refuse(train(0, "-o", "x", "--rate", "fast", "data.npy"), "takes a number", 2)
+    refuse(train(0, "-o", "x", "--hasher", "autoencoder", "--rate", "fast", "data.npy"),
+           "takes a number", 2)
+    refuse(train(0, "-o", "x", "--epochs", "3", "data.npy"), "itq does not take --epochs", 2)
+    refuse(train(0, "-o", "x", "--hasher", "neighbour", "--noise", "1", "data.npy"),
+           "neighbour does not take --noise", 2)
+    refuse(train(0, "-o", "x", "--hasher", "neighbour", "--batch", "6", "data.npy"),
+           "batch .*is 6.* multiple of 4", 2)
+    for option in (("--bits", "64"), ("--seed", "2"), ("--sample", "9"), ("--rate", "1")):
+        refuse(build(0, "-o", path("y"), "--hasher", "b72", *option, "pictures", cwd=WORK.name),
+               f"{option[0]} is about learning", 2)
     refuse(train(0, "-o", "x", "missing.npy"), "missing.npy")
     refuse(train(0, "-o", "x", "--bits", "128", "data.npy"), "128 bits.*96 dimensions")
     refuse(train(0, "-o", "x", "--hasher", "supervised", "data.npy"), "no classes")
@@ -256,5 +288,6 @@ with WORK:
     test_classes()
     test_given()
     test_classify()
+    test_options()
     test_mistakes()
 finish()

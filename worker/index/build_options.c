@@ -109,6 +109,10 @@ static kin_status check(const kin_build_options *options, const numbers *n, kin_
         return kin_fail(error, KIN_BAD_INPUT,
                         "the hasher supervised learns from classes; give --labels folders, "
                         "top-folders, or a file");
+    if (n->sample > 0 && options->hasher.file.bytes > 0)
+        return kin_fail(error, KIN_BAD_INPUT,
+                        "--sample is about learning a hasher; %s was learned already",
+                        options->hasher.hasher);
     if (options->null_separated && options->list_path == NULL)
         return kin_fail(error, KIN_BAD_INPUT, "--null is about a list, but there is no --list");
     return KIN_OK;
@@ -119,7 +123,7 @@ kin_status kin_build_options_parse(kin_build_options *options, int argc, char **
 {
     *options = (kin_build_options){0};
     kin_hasher_options_init(&options->hasher);
-    numbers n = {.thumbnail = -1, /* not given */ .sample = KIN_TRAINING_PICTURES_DEFAULT};
+    numbers n = {.thumbnail = -1}; /* not given */
     const kin_option table[] = {
         {"output", 'o', KIN_OPTION_TEXT, &options->index_path, 0, 0, NULL},
         {"list", 'l', KIN_OPTION_TEXT, &options->list_path, 0, 0, NULL},
@@ -154,7 +158,7 @@ kin_status kin_build_options_parse(kin_build_options *options, int argc, char **
         options->thumbnail_side = (uint32_t)n.thumbnail;
     else if (options->source == KIN_FEATURES_COMPUTED)
         options->thumbnail_side = KIN_THUMBNAIL_SIDE_DEFAULT;
-    options->sample_pictures = (uint64_t)n.sample;
+    options->sample_pictures = n.sample > 0 ? (uint64_t)n.sample : KIN_TRAINING_PICTURES_DEFAULT;
     options->keep = (uint32_t)n.keep;
     return check(options, &n, error);
 }

@@ -1,10 +1,12 @@
 #include "worker/index/hasher_options.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/base/checksum.h"
 #include "common/base/file.h"
+#include "worker/train/neighbour.h"
 
 /* As in Gong and Lazebnik, CVPR 2011. */
 #define ITQ_ITERATIONS 50
@@ -12,16 +14,27 @@
 void kin_hasher_options_init(kin_hasher_options *options)
 {
     *options = (kin_hasher_options){.hasher = KIN_HASHER_DEFAULT,
-                                    .bits = KIN_CODE_BITS_DEFAULT,
-                                    .seed = 1,
-                                    .iterations = ITQ_ITERATIONS,
+                                    .seed = -1,
+                                    .iterations = -1,
+                                    .epochs = -1,
+                                    .pretrain_epochs = -1,
+                                    .batch = -1,
+                                    .patience = -1,
+                                    .neighbours = -1,
+                                    .walk = -1,
+                                    .components = -1,
                                     .rate = -1,
                                     .pretrain_rate = -1,
                                     .noise = -1,
                                     .dropout = -1,
                                     .input_dropout = -1,
                                     .decay = -1,
-                                    .held_out = -1};
+                                    .held_out = -1,
+                                    .evening = -1,
+                                    .temperature = -1,
+                                    .geometry = -1,
+                                    .stretch = -1,
+                                    .quantization = -1};
 }
 
 void kin_hasher_options_fini(kin_hasher_options *options)
@@ -29,17 +42,104 @@ void kin_hasher_options_fini(kin_hasher_options *options)
     kin_buffer_fini(&options->file);
 }
 
-/* Whether name is a word of the list "itq, lsh, ...". */
-static bool is_method(const char *name)
+/* Options that not every method takes: those that do. Numbers are less than 0 where they are not
+ * given, texts NULL. */
+#define TEXT(name, field, methods)                                          \
+    {                                                                       \
+        name, offsetof(kin_hasher_options, field), KIN_OPTION_TEXT, methods \
+    }
+#define NUMBER(name, field, methods)                                          \
+    {                                                                         \
+        name, offsetof(kin_hasher_options, field), KIN_OPTION_NUMBER, methods \
+    }
+#define REAL(name, field, methods)                                          \
+    {                                                                       \
+        name, offsetof(kin_hasher_options, field), KIN_OPTION_REAL, methods \
+    }
+static const struct option_use {
+    const char *name;
+    size_t offset;
+    kin_option_kind kind;
+    const char *methods;
+} uses[] = {
+    NUMBER("seed", seed, "autoencoder, itq, lsh, neighbour, supervised"),
+    TEXT("labels", labels, "supervised"),
+    TEXT("layers", layers, "autoencoder, neighbour, supervised"),
+    TEXT("head", head, "supervised"),
+    NUMBER("iterations", iterations, "itq"),
+    NUMBER("epochs", epochs, "autoencoder, neighbour, supervised"),
+    NUMBER("pretrain-epochs", pretrain_epochs, "autoencoder"),
+    NUMBER("batch", batch, "autoencoder, neighbour, supervised"),
+    NUMBER("patience", patience, "autoencoder, supervised"),
+    REAL("rate", rate, "autoencoder, neighbour, supervised"),
+    REAL("pretrain-rate", pretrain_rate, "autoencoder"),
+    REAL("noise", noise, "autoencoder, supervised"),
+    REAL("dropout", dropout, "supervised"),
+    REAL("input-dropout", input_dropout, "neighbour, supervised"),
+    REAL("decay", decay, "autoencoder, supervised"),
+    REAL("held-out", held_out, "autoencoder, supervised"),
+    NUMBER("neighbours", neighbours, "neighbour"),
+    NUMBER("walk", walk, "neighbour"),
+    NUMBER("components", components, "neighbour"),
+    REAL("evening", evening, "neighbour"),
+    REAL("temperature", temperature, "neighbour"),
+    REAL("geometry", geometry, "neighbour"),
+    REAL("stretch", stretch, "neighbour"),
+    REAL("quantization", quantization, "neighbour"),
+};
+#undef TEXT
+#undef NUMBER
+#undef REAL
+
+/* Whether name is a word of a list such as "itq, lsh". */
+static bool is_listed(const char *name, const char *list)
 {
     size_t bytes = strlen(name);
-    for (const char *word = kin_train_methods(); *word != 0;) {
+    for (const char *word = list; *word != 0;) {
         size_t length = strcspn(word, ", ");
         if (length == bytes && memcmp(word, name, bytes) == 0) return true;
         word += length;
         word += strspn(word, ", ");
     }
     return false;
+}
+
+static bool is_method(const char *name)
+{
+    return is_listed(name, kin_train_methods());
+}
+
+static bool is_given(const kin_hasher_options *options, const struct option_use *use)
+{
+    const char *field = (const char *)options + use->offset;
+    if (use->kind == KIN_OPTION_NUMBER) return *(const int64_t *)(const void *)field >= 0;
+    if (use->kind == KIN_OPTION_REAL) return *(const double *)(const void *)field >= 0;
+    return *(const char *const *)(const void *)field != NULL;
+}
+
+/* What is given must be taken: by the method, or by a file, which takes nothing. */
+static kin_status check_uses(const kin_hasher_options *options, bool is_file, kin_error *error)
+{
+    if (is_file && options->bits > 0)
+        return kin_fail(
+            error, KIN_BAD_INPUT,
+            "--bits is about learning a hasher; %s was learned already, and has its own",
+            options->hasher);
+    for (size_t i = 0; i < sizeof uses / sizeof *uses; i++) {
+        const struct option_use *use = &uses[i];
+        if (!is_given(options, use)) continue;
+        if (is_file)
+            return kin_fail(error, KIN_BAD_INPUT,
+                            "--%s is about learning a hasher; %s was learned already", use->name,
+                            options->hasher);
+        if (!is_listed(options->hasher, use->methods))
+            return kin_fail(error, KIN_BAD_INPUT,
+                            "the hasher %s does not take --%s, which is for %s; leave it out, or "
+                            "name %s by --hasher",
+                            options->hasher, use->name, use->methods,
+                            strchr(use->methods, ',') == NULL ? "that" : "one of these");
+    }
+    return KIN_OK;
 }
 
 static kin_status read_layers(kin_hasher_options *options, kin_error *error)
@@ -77,27 +177,66 @@ static kin_status read_file(kin_hasher_options *options, kin_error *error)
                                         options->hasher, error);
     if (status != KIN_OK) return status;
     options->card = parsed.card;
-    options->bits = parsed.card.bits;
-    options->seed = (int64_t)(parsed.card.seed & INT64_MAX);
     return KIN_OK;
+}
+
+static void set_count(uint32_t *target, int64_t given)
+{
+    if (given >= 0) *target = (uint32_t)given;
+}
+
+static void set_real(double *target, double given)
+{
+    if (given >= 0) *target = given;
+}
+
+static kin_status check_neighbour(kin_hasher_options *o, kin_error *error)
+{
+    kin_neighbour_options *n = &o->neighbour;
+    if (o->layers != NULL && o->width_count != 2)
+        return kin_fail(error, KIN_BAD_INPUT,
+                        "--layers is '%s'; the hasher neighbour takes two widths, as 1024-512",
+                        o->layers);
+    *n = KIN_NEIGHBOUR_OPTIONS_DEFAULT;
+    for (uint32_t l = 0; l < o->width_count; l++)
+        n->hidden[l] = o->widths[l];
+    set_count(&n->neighbours, o->neighbours);
+    set_count(&n->walk, o->walk);
+    set_count(&n->components, o->components);
+    set_count(&n->epochs, o->epochs);
+    set_count(&n->batch, o->batch);
+    set_real(&n->evening, o->evening);
+    set_real(&n->temperature, o->temperature);
+    set_real(&n->geometry, o->geometry);
+    set_real(&n->stretch, o->stretch);
+    set_real(&n->quantization, o->quantization);
+    set_real(&n->dropout, o->input_dropout);
+    set_real(&n->rate, o->rate);
+    return kin_neighbour_options_check(n, error);
 }
 
 kin_status kin_hasher_options_check(kin_hasher_options *options, kin_error *error)
 {
-    if (!is_method(options->hasher)) return read_file(options, error);
+    bool is_file = !is_method(options->hasher);
+    /* A name that is neither is the first thing to say. */
+    kin_status status = is_file ? read_file(options, error) : KIN_OK;
+    if (status == KIN_OK) status = check_uses(options, is_file, error);
+    if (status != KIN_OK) return status;
+    if (is_file) {
+        options->bits = options->card.bits;
+        options->seed = (int64_t)(options->card.seed & INT64_MAX);
+        return KIN_OK;
+    }
+    if (options->bits == 0) options->bits = KIN_CODE_BITS_DEFAULT;
+    if (options->seed < 0) options->seed = 1;
     if (!kin_learned_bits_valid((unsigned)options->bits))
         return kin_fail(error, KIN_BAD_INPUT, "--bits is %lld; a code has %u to %u in steps of %u",
                         (long long)options->bits, KIN_LEARNED_BITS_MIN, KIN_CODE_BITS_MAX,
                         KIN_LEARNED_BITS_STEP);
-    if (options->labels != NULL && !kin_hasher_options_wants_labels(options))
-        return kin_fail(error, KIN_BAD_INPUT,
-                        "--labels are for the hasher supervised; %s does not look at classes",
-                        options->hasher);
-    if (options->head != NULL && !kin_hasher_options_wants_labels(options))
-        return kin_fail(error, KIN_BAD_INPUT,
-                        "--head %s is about the hasher supervised, not about %s", options->head,
-                        options->hasher);
-    return read_layers(options, error);
+    status = read_layers(options, error);
+    if (status == KIN_OK && is_listed("neighbour", options->hasher))
+        status = check_neighbour(options, error);
+    return status;
 }
 
 const char *kin_hasher_options_method(const kin_hasher_options *options)
@@ -129,15 +268,24 @@ void kin_hasher_options_describe(const kin_hasher_options *o, kin_buffer *text)
                       (long long)o->bits, (long long)o->seed, (long long)o->iterations,
                       (long long)o->epochs, (long long)o->pretrain_epochs, (long long)o->batch,
                       (long long)o->patience);
-    kin_buffer_printf(text, "%.17g %.17g %.17g %.17g %.17g %.17g %.17g", o->rate, o->pretrain_rate,
+    kin_buffer_printf(text, "%.17g %.17g %.17g %.17g %.17g %.17g %.17g ", o->rate, o->pretrain_rate,
                       o->noise, o->dropout, o->input_dropout, o->decay, o->held_out);
+    kin_buffer_printf(text, "%lld %lld %lld %.17g %.17g %.17g %.17g %.17g",
+                      (long long)o->neighbours, (long long)o->walk, (long long)o->components,
+                      o->evening, o->temperature, o->geometry, o->stretch, o->quantization);
 }
 
-/* kin_train takes a zero for "not given": what is given as zero is next to nothing instead. */
+/* kin_train takes a zero for "not given". */
 static double given(double number)
 {
     if (number < 0) return 0;
-    return number > 0 ? number : 1e-30;
+    return number > 0 ? number : KIN_TRAIN_ZERO;
+}
+
+static uint32_t given_count(int64_t number)
+{
+    if (number < 0) return 0;
+    return number > 0 ? (uint32_t)number : KIN_TRAIN_NO_EPOCHS;
 }
 
 static kin_head_kind head_of(const char *name)
@@ -149,23 +297,25 @@ static kin_head_kind head_of(const char *name)
 
 kin_train_options kin_hasher_options_training(const kin_hasher_options *options)
 {
-    return (kin_train_options){.method = options->hasher,
-                               .bits = (unsigned)options->bits,
-                               .seed = (uint64_t)options->seed,
-                               .iterations = (uint32_t)options->iterations,
-                               .layers = options->widths,
-                               .layer_count = options->width_count,
-                               .no_layers = options->layers != NULL && options->width_count == 0,
-                               .epochs = (uint32_t)options->epochs,
-                               .pretrain_epochs = (uint32_t)options->pretrain_epochs,
-                               .batch = (uint32_t)options->batch,
-                               .patience = (uint32_t)options->patience,
-                               .rate = given(options->rate),
-                               .pretrain_rate = given(options->pretrain_rate),
-                               .noise = given(options->noise),
-                               .dropout = given(options->dropout),
-                               .input_dropout = given(options->input_dropout),
-                               .decay = given(options->decay),
-                               .held_out = given(options->held_out),
-                               .head = head_of(options->head)};
+    return (kin_train_options){
+        .method = options->hasher,
+        .bits = (unsigned)options->bits,
+        .seed = (uint64_t)options->seed,
+        .iterations = options->iterations < 0 ? ITQ_ITERATIONS : (uint32_t)options->iterations,
+        .layers = options->widths,
+        .layer_count = options->width_count,
+        .no_layers = options->layers != NULL && options->width_count == 0,
+        .epochs = given_count(options->epochs),
+        .pretrain_epochs = given_count(options->pretrain_epochs),
+        .batch = given_count(options->batch),
+        .patience = given_count(options->patience),
+        .rate = given(options->rate),
+        .pretrain_rate = given(options->pretrain_rate),
+        .noise = given(options->noise),
+        .dropout = given(options->dropout),
+        .input_dropout = given(options->input_dropout),
+        .decay = given(options->decay),
+        .held_out = given(options->held_out),
+        .head = head_of(options->head),
+        .neighbour = is_listed("neighbour", options->hasher) ? &options->neighbour : NULL};
 }

@@ -19,19 +19,24 @@ typedef struct kin_hasher_options {
     const char *hasher; /* a method, or the path of an encoder file */
     const char *labels; /* as kin_dataset_options has them; NULL: none */
     const char *layers, *head;
-    int64_t bits, seed, iterations, epochs, pretrain_epochs, batch, patience;
-    double rate, pretrain_rate, noise, dropout, input_dropout, decay, held_out; /* < 0: not given */
-    uint32_t widths[KIN_HASHER_LAYERS_MAX];                                     /* of layers */
+    int64_t bits, seed; /* after the check: those that are taken */
+    /* Less than 0: not given. */
+    int64_t iterations, epochs, pretrain_epochs, batch, patience, neighbours, walk, components;
+    double rate, pretrain_rate, noise, dropout, input_dropout, decay, held_out;
+    double evening, temperature, geometry, stretch, quantization;
+    uint32_t widths[KIN_HASHER_LAYERS_MAX]; /* of layers */
     uint32_t width_count;
-    kin_buffer file;       /* the encoder file; empty where a method learns one */
-    kin_encoder_card card; /* of the file */
+    kin_neighbour_options neighbour; /* what the above are to this method */
+    kin_buffer file;                 /* the encoder file; empty where a method learns one */
+    kin_encoder_card card;           /* of the file */
 } kin_hasher_options;
 
 /* Before parsing: nothing is given. */
 void kin_hasher_options_init(kin_hasher_options *options);
 void kin_hasher_options_fini(kin_hasher_options *options);
 
-/* Rows of a kin_option table; o is a kin_hasher_options *. */
+/* Rows of a kin_option table; o is a kin_hasher_options *. Which methods take which of them is in
+ * hasher_options.c: an option that is given and not taken is refused. */
 #define KIN_HASHER_OPTION_ROWS(o)                                                                  \
     {"hasher", 0, KIN_OPTION_TEXT, &(o)->hasher, 0, 0, NULL},                                      \
         {"bits", 0, KIN_OPTION_NUMBER, &(o)->bits, KIN_LEARNED_BITS_MIN, KIN_CODE_BITS_MAX, NULL}, \
@@ -41,7 +46,7 @@ void kin_hasher_options_fini(kin_hasher_options *options);
         {"head", 0, KIN_OPTION_TEXT, &(o)->head, 0, 0, "linear|logistic|softmax"},                 \
         {"iterations", 0, KIN_OPTION_NUMBER, &(o)->iterations, 1, 100000, NULL},                   \
         {"epochs", 0, KIN_OPTION_NUMBER, &(o)->epochs, 1, 1000000, NULL},                          \
-        {"pretrain-epochs", 0, KIN_OPTION_NUMBER, &(o)->pretrain_epochs, 1, 1000000, NULL},        \
+        {"pretrain-epochs", 0, KIN_OPTION_NUMBER, &(o)->pretrain_epochs, 0, 1000000, NULL},        \
         {"batch", 0, KIN_OPTION_NUMBER, &(o)->batch, 1, KIN_TRAIN_BATCH_MAX, NULL},                \
         {"patience", 0, KIN_OPTION_NUMBER, &(o)->patience, 1, 1000000, NULL},                      \
         {"rate", 0, KIN_OPTION_REAL, &(o)->rate, 0, 1000, NULL},                                   \
@@ -50,6 +55,14 @@ void kin_hasher_options_fini(kin_hasher_options *options);
         {"dropout", 0, KIN_OPTION_REAL, &(o)->dropout, 0, 1, NULL},                                \
         {"input-dropout", 0, KIN_OPTION_REAL, &(o)->input_dropout, 0, 1, NULL},                    \
         {"decay", 0, KIN_OPTION_REAL, &(o)->decay, 0, 1000, NULL},                                 \
+        {"neighbours", 0, KIN_OPTION_NUMBER, &(o)->neighbours, 1, KIN_NEIGHBOURS_MAX, NULL},       \
+        {"walk", 0, KIN_OPTION_NUMBER, &(o)->walk, 0, KIN_NEIGHBOUR_WALK_MAX, NULL},               \
+        {"components", 0, KIN_OPTION_NUMBER, &(o)->components, 1, KIN_NEIGHBOUR_WIDTH_MAX, NULL},  \
+        {"evening", 0, KIN_OPTION_REAL, &(o)->evening, 0, 1, NULL},                                \
+        {"temperature", 0, KIN_OPTION_REAL, &(o)->temperature, 0, 100, NULL},                      \
+        {"geometry", 0, KIN_OPTION_REAL, &(o)->geometry, 0, 1000, NULL},                           \
+        {"stretch", 0, KIN_OPTION_REAL, &(o)->stretch, 0, 1000, NULL},                             \
+        {"quantization", 0, KIN_OPTION_REAL, &(o)->quantization, 0, 1000, NULL},                   \
     {                                                                                              \
         "held-out", 0, KIN_OPTION_REAL, &(o)->held_out, 0, 1, NULL                                 \
     }
@@ -60,10 +73,13 @@ void kin_hasher_options_fini(kin_hasher_options *options);
     "      --head KIND      of supervised: softmax (default), linear or logistic\n"              \
     "      --layers N-N-..  units between features and code, or none\n"                          \
     "      --epochs, --pretrain-epochs, --batch, --rate, --pretrain-rate, --noise, --dropout,\n" \
-    "      --input-dropout, --decay, --held-out, --patience, --iterations: see the manual\n"
+    "      --input-dropout, --decay, --held-out, --patience, --iterations, --neighbours,\n"      \
+    "      --walk, --components, --evening, --temperature, --geometry, --stretch,\n"             \
+    "      --quantization: each is of some methods, see the manual\n"
 
 /* After parsing: widths; the file, where hasher is not a method but a path; then bits and seed are
- * the file's. KIN_BAD_INPUT with one sentence. */
+ * the file's. KIN_BAD_INPUT with one sentence: a value out of its range, or an option that is given
+ * and that the method does not take. */
 KIN_MUST_USE kin_status kin_hasher_options_check(kin_hasher_options *options, kin_error *error);
 
 /* The method's name, of a file, too. */

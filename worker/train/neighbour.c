@@ -45,37 +45,39 @@ typedef struct learner {
     uint32_t *ids;   /* [slice rows] */
 } learner;
 
-static kin_status out_of_range(const char *name, const char *range, kin_error *error)
+static kin_status out_of_range(const char *name, double value, const char *range, kin_error *error)
 {
-    return kin_fail(error, KIN_BAD_INPUT, "the option %s of the method neighbour is %s", name,
-                    range);
+    return kin_fail(error, KIN_BAD_INPUT,
+                    "the option %s of the method neighbour is %g; it takes %s", name, value, range);
 }
 
 kin_status kin_neighbour_options_check(const kin_neighbour_options *o, kin_error *error)
 {
     if (o->neighbours < 1 || o->neighbours > KIN_NEIGHBOURS_MAX)
-        return out_of_range("neighbours", "1 to 1,000", error);
-    if (o->walk > KIN_NEIGHBOUR_WALK_MAX) return out_of_range("walk", "0 to 1,000", error);
+        return out_of_range("neighbours", o->neighbours, "1 to 1,000", error);
+    if (o->walk > KIN_NEIGHBOUR_WALK_MAX) return out_of_range("walk", o->walk, "0 to 1,000", error);
     if (o->components < 1 || o->components > KIN_NEIGHBOUR_WIDTH_MAX)
-        return out_of_range("components", "1 to 4,096", error);
+        return out_of_range("components", o->components, "1 to 4,096", error);
     if (o->batch < KIN_BATCH_SLICES || o->batch % KIN_BATCH_SLICES != 0 ||
         o->batch > KIN_NEIGHBOUR_WIDTH_MAX)
-        return out_of_range("batch", "a multiple of 4 up to 4,096", error);
+        return out_of_range("batch", o->batch, "a multiple of 4 up to 4,096", error);
     for (size_t i = 0; i < 2; i++)
         if (o->hidden[i] < 1 || o->hidden[i] > KIN_NEIGHBOUR_WIDTH_MAX)
-            return out_of_range("hidden", "1 to 4,096", error);
-    if (!(o->evening >= 0 && o->evening <= 1)) return out_of_range("evening", "0 to 1", error);
+            return out_of_range("hidden", o->hidden[i], "1 to 4,096", error);
+    if (!(o->evening >= 0 && o->evening <= 1))
+        return out_of_range("evening", o->evening, "0 to 1", error);
     if (!(o->temperature >= 0.01 && o->temperature <= 100))
-        return out_of_range("temperature", "0.01 to 100", error);
+        return out_of_range("temperature", o->temperature, "0.01 to 100", error);
     if (!(o->geometry >= 0 && o->geometry <= 1000))
-        return out_of_range("geometry", "0 to 1,000", error);
+        return out_of_range("geometry", o->geometry, "0 to 1,000", error);
     if (!(o->stretch >= 0 && o->stretch <= 1000))
-        return out_of_range("stretch", "0 to 1,000", error);
+        return out_of_range("stretch", o->stretch, "0 to 1,000", error);
     if (!(o->quantization >= 0 && o->quantization <= 1000))
-        return out_of_range("quantization", "0 to 1,000", error);
+        return out_of_range("quantization", o->quantization, "0 to 1,000", error);
     if (!(o->dropout >= 0 && o->dropout < 1))
-        return out_of_range("dropout", "0 to less than 1", error);
-    if (!(o->rate > 0 && o->rate <= 1)) return out_of_range("rate", "more than 0, up to 1", error);
+        return out_of_range("dropout", o->dropout, "0 to less than 1", error);
+    if (!(o->rate > 0 && o->rate <= 1))
+        return out_of_range("rate", o->rate, "more than 0, up to 1", error);
     return KIN_OK;
 }
 
@@ -91,6 +93,10 @@ static size_t anchors_of(const kin_neighbour_options *options, size_t count)
 static size_t steps_of(const kin_neighbour_options *options, size_t count, size_t anchors)
 {
     if (options->steps > 0) return options->steps;
+    if (options->epochs > 0) {
+        size_t asked = options->epochs * count / anchors;
+        return asked < 1 ? 1 : asked;
+    }
     size_t steps = PASSES * count / anchors;
     return steps < STEPS_MIN ? STEPS_MIN : steps;
 }

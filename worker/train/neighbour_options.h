@@ -5,17 +5,18 @@
 #include <stdint.h>
 
 typedef struct kin_neighbour_options {
-    uint32_t neighbours;  /* of a picture in the graph; fewer where there are not so many others */
-    uint32_t walk;        /* steps to a partner */
-    uint32_t components;  /* principal ones; fewer where there are not so many dimensions */
-    uint32_t batch;       /* pictures of a mini-batch, each with a partner; a multiple of 4 */
-    uint32_t steps;       /* mini-batches; 0: three passes over the sample, at least 400 */
-    uint32_t hidden[2];   /* widths of the hidden layers */
-    double evening;       /* components are divided by their variance to this power */
-    double temperature;   /* of the contrast */
-    double geometry;      /* weight of keeping the components' cosines; 0: walks alone count */
-    double stretch;       /* of those cosines, which are then clipped to [-1, 1] */
-    double quantization;  /* weight of the distance to the corners */
+    uint32_t neighbours; /* of a picture in the graph; fewer where there are not so many others */
+    uint32_t walk;       /* steps to a partner */
+    uint32_t components; /* principal ones; fewer where there are not so many dimensions */
+    uint32_t batch;      /* pictures of a mini-batch, each with a partner; a multiple of 4 */
+    uint32_t epochs;     /* passes over the sample; 0: three, of at least 400 mini-batches in all */
+    uint32_t steps;      /* mini-batches, where they are told instead of epochs */
+    uint32_t hidden[2];  /* widths of the hidden layers */
+    double evening;      /* components are divided by their variance to this power */
+    double temperature;  /* of the contrast */
+    double geometry;     /* weight of keeping the components' cosines; 0: walks alone count */
+    double stretch;      /* of those cosines, which are then clipped to [-1, 1] */
+    double quantization; /* weight of the distance to the corners */
     double dropout, rate; /* at the input; of Adam, at its highest */
 } kin_neighbour_options;
 

@@ -56,6 +56,15 @@ static uint32_t enough_epochs(uint64_t count, uint32_t batch, uint32_t usual, ui
     return epochs < usual ? usual : epochs > most ? most : (uint32_t)epochs;
 }
 
+/* What is given; a zero is not, and KIN_TRAIN_ZERO is a zero. */
+static void take(double *option, double usual)
+{
+    if (*option == 0)
+        *option = usual;
+    else if (*option < 0)
+        *option = 0;
+}
+
 /* What is not given, for a sample of count vectors. */
 static kin_train_options with_defaults(const kin_train_options *given, uint64_t count)
 {
@@ -69,13 +78,14 @@ static kin_train_options with_defaults(const kin_train_options *given, uint64_t 
     if (o.batch == 0) o.batch = labels ? 256 : 512;
     if (o.epochs == 0) o.epochs = enough_epochs(count, o.batch, 30, 3000, 300);
     if (o.pretrain_epochs == 0) o.pretrain_epochs = enough_epochs(count, o.batch, 5, 1000, 100);
-    if (o.rate == 0) o.rate = 1e-3;
-    if (o.pretrain_rate == 0) o.pretrain_rate = 0.05;
-    if (o.noise == 0) o.noise = labels ? 0.5 : 2;
-    if (o.dropout == 0) o.dropout = labels ? 0.4 : 0;
-    if (o.input_dropout == 0) o.input_dropout = labels ? 0.2 : 0;
-    if (o.decay == 0) o.decay = labels ? 0.01 : 1e-5;
-    if (o.held_out == 0) o.held_out = 0.05;
+    if (o.pretrain_epochs == KIN_TRAIN_NO_EPOCHS) o.pretrain_epochs = 0;
+    take(&o.rate, 1e-3);
+    take(&o.pretrain_rate, 0.05);
+    take(&o.noise, labels ? 0.5 : 2);
+    take(&o.dropout, labels ? 0.4 : 0);
+    take(&o.input_dropout, labels ? 0.2 : 0);
+    take(&o.decay, labels ? 0.01 : 1e-5);
+    take(&o.held_out, 0.05);
     if (o.patience == 0) o.patience = 10;
     if (o.head == KIN_HEAD_NONE) o.head = KIN_HEAD_SOFTMAX;
     return o;

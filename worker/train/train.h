@@ -25,6 +25,10 @@ typedef struct kin_train_epoch {
     double held_out; /* loss on the held-out part */
 } kin_train_epoch;
 
+/* In place of a zero, which asks for the default: none, of a real option; no pretraining at all. */
+#define KIN_TRAIN_ZERO (-1.0)
+#define KIN_TRAIN_NO_EPOCHS UINT32_MAX
+
 /* What is zero takes its default (worker/train/train.c). */
 typedef struct kin_train_options {
     const char *method; /* kin_train_methods */
