@@ -61,7 +61,7 @@ static void take(double *option, double usual)
 {
     if (*option == 0)
         *option = usual;
-    else if (*option < 0)
+    else if (*option <= KIN_TRAIN_ZERO)
         *option = 0;
 }
 

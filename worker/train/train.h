@@ -3,6 +3,7 @@
 #ifndef WORKER_TRAIN_TRAIN_H
 #define WORKER_TRAIN_TRAIN_H
 
+#include <math.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,7 +27,7 @@ typedef struct kin_train_epoch {
 } kin_train_epoch;
 
 /* In place of a zero, which asks for the default: none, of a real option; no pretraining at all. */
-#define KIN_TRAIN_ZERO (-1.0)
+#define KIN_TRAIN_ZERO (-HUGE_VAL)
 #define KIN_TRAIN_NO_EPOCHS UINT32_MAX
 
 /* What is zero takes its default (worker/train/train.c). */
