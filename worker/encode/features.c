@@ -10,6 +10,7 @@
 #include "common/base/memory.h"
 #include "proto/network_file.h"
 #include "worker/encode/features_builtin.h"
+#include "worker/encode/features_pixels.h"
 #include "worker/encode/picture_network.h"
 
 #define BUILTIN "builtin"
@@ -19,12 +20,14 @@
 #define FILE_DIGITS 16
 
 _Static_assert(KIN_FEATURES_NAME_BYTES >= KIN_NETWORK_FEATURES_BYTES, "a network's name fits");
+_Static_assert(KIN_FEATURES_NAME_BYTES >= KIN_PIXELS_NAME_BYTES, "a name of pixels fits");
 
 struct kin_features {
     char name[KIN_FEATURES_NAME_BYTES];
     uint32_t dimensions;
     kin_raster_spec raster;
-    uint32_t network_count; /* 0: builtin */
+    kin_pixels pixels;      /* zeroed: it is something else */
+    uint32_t network_count; /* 0: builtin, or pixels */
     kin_picture_network *networks[KIN_NETWORK_MODELS_MAX];
 };
 
@@ -42,6 +45,20 @@ static void open_builtin(kin_features **features)
                                 .raster = {.mode = KIN_RASTER_STRETCH,
                                            .width = KIN_BUILTIN_SIDE,
                                            .height = KIN_BUILTIN_SIDE}};
+}
+
+static kin_status open_pixels(kin_features **features, const char *name, kin_error *error)
+{
+    kin_pixels pixels;
+    kin_status status = kin_pixels_parse(&pixels, name, error);
+    if (status != KIN_OK) return status;
+    *features = kin_calloc(1, sizeof **features);
+    **features = (kin_features){
+        .dimensions = kin_pixels_dimensions(&pixels),
+        .pixels = pixels,
+        .raster = {.mode = KIN_RASTER_STRETCH, .width = pixels.side, .height = pixels.side}};
+    kin_pixels_name(&pixels, (*features)->name);
+    return KIN_OK;
 }
 
 /* Networks give the same bits wherever multiplications and additions are fused. */
@@ -95,6 +112,7 @@ kin_status kin_features_open(kin_features **features, const char *name, const vo
         open_builtin(features);
         return KIN_OK;
     }
+    if (kin_pixels_is_name(name)) return open_pixels(features, name, error);
     if (kin_features_is_file(name))
         return kin_fail(
             error, KIN_MISMATCH,
@@ -104,7 +122,7 @@ kin_status kin_features_open(kin_features **features, const char *name, const vo
     if (!kin_network_is_features(name))
         return kin_fail(error, KIN_BAD_INPUT,
                         "there are no features '%s'; there are: " BUILTIN " (" BUILTIN_VERSION
-                        "), and networks (--model)",
+                        "), pixels:SIDE, pixels:SIDE:grey, and networks (--model)",
                         name);
     if (network == NULL)
         return kin_fail(error, KIN_MISMATCH, "the networks of the features '%s' are missing", name);
@@ -250,9 +268,11 @@ void kin_features_run(const kin_features *features, kin_features_scratch *scratc
     for (uint32_t i = 0; i < count; i++) {
         KIN_CHECK(rasters[i].width == features->raster.width);
         KIN_CHECK(rasters[i].height == features->raster.height);
-        if (features->network_count == 0)
-            kin_builtin_run(&scratch->builtin, rasters[i].pixels,
-                            vectors + (size_t)i * features->dimensions);
+        float *vector = vectors + (size_t)i * features->dimensions;
+        if (features->pixels.side > 0)
+            kin_pixels_run(&features->pixels, rasters[i].pixels, vector);
+        else if (features->network_count == 0)
+            kin_builtin_run(&scratch->builtin, rasters[i].pixels, vector);
     }
     float *part = vectors;
     for (uint32_t n = 0; n < features->network_count; n++) {

@@ -16,7 +16,8 @@
 typedef struct kin_features kin_features;
 typedef struct kin_features_scratch kin_features_scratch;
 
-/* Opens an implementation by its name: "builtin", or "network/..." as kin_network_features_name
+/* Opens an implementation by its name: "builtin", "pixels:32" or "pixels:28:grey"
+ * (worker/encode/features_pixels.h), or "network/..." as kin_network_features_name
  * makes it, for which `network` [bytes] is the network file (borrowed while it opens; NULL: there
  * is none). KIN_BAD_INPUT names those there are; KIN_MISMATCH for another network file, or
  * arithmetic that this machine does not have. */

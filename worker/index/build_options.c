@@ -9,6 +9,7 @@
 #include "common/base/options.h"
 #include "common/code/code.h"
 #include "worker/decode/decoder.h"
+#include "worker/encode/features_pixels.h"
 
 const char kin_build_help[] =
     "usage: kindred-index build -o INDEX [OPTION]... SOURCE...\n"
@@ -23,9 +24,10 @@ const char kin_build_help[] =
     "  -0, --null           NUL bytes, not line ends, separate the paths of the list\n"
     "      --follow-links   follow symbolic links within folders\n"
     "      --bits N         bits of a code: 16 to 256 in steps of 8 (64)\n"
-    "      --features WHAT  what pictures are compared by: builtin (default), or the features\n"
-    "                       that an INDEX keeps, for its pictures (no SOURCE then), or FILE.npy,\n"
-    "                       whose row i is of line i of --list (pictures are not opened)\n"
+    "      --features WHAT  what pictures are compared by: builtin (default); pixels:SIDE (of\n"
+    "                       colours) or pixels:SIDE:grey, scaled to a square; the features that\n"
+    "                       an INDEX keeps, for its pictures (no SOURCE then); or FILE.npy, whose\n"
+    "                       row i is of line i of --list (pictures are not opened)\n"
     "      --model FILE.onnx[:TENSOR[,TENSOR]]  or by a network; several are joined\n"
     "      --set WORD=VALUE what its sidecar would say: size=224, interpolation=bicubic ...\n"
     "      --keep-features  keep the numbers that pictures are compared by (.npy)\n"
@@ -51,8 +53,9 @@ typedef struct numbers {
 } numbers;
 
 /* Names come first: what else is called builtin is ./builtin. */
-static bool is_builtin(const char *features)
+static bool is_name(const char *features)
 {
+    if (kin_pixels_is_name(features)) return true;
     const char *name = "builtin";
     size_t bytes = strlen(name);
     return strncmp(features, name, bytes) == 0 && (features[bytes] == 0 || features[bytes] == '/');
@@ -63,10 +66,10 @@ static kin_status check_source(const kin_build_options *options, const numbers *
 {
     bool sources = options->source_count > 0 || options->list_path != NULL;
     if (options->features != NULL && options->source == KIN_FEATURES_COMPUTED &&
-        !is_builtin(options->features))
+        !is_name(options->features))
         return kin_fail(error, KIN_BAD_INPUT,
-                        "there are no features '%s': --features takes builtin, the folder of an "
-                        "index that keeps some, or a file .npy",
+                        "there are no features '%s': --features takes builtin, pixels:SIDE, "
+                        "pixels:SIDE:grey, the folder of an index that keeps some, or a file .npy",
                         options->features);
     if (options->source == KIN_FEATURES_KEPT && sources)
         return kin_fail(error, KIN_BAD_INPUT,
@@ -150,7 +153,7 @@ kin_status kin_build_options_parse(kin_build_options *options, int argc, char **
     if (status != KIN_OK) return status;
     options->bits = kin_stored_bits((unsigned)options->hasher.bits);
     options->shards = (uint32_t)n.shards;
-    if (options->features != NULL && !is_builtin(options->features) &&
+    if (options->features != NULL && !is_name(options->features) &&
         kin_path_exists(options->features))
         options->source =
             kin_path_is_directory(options->features) ? KIN_FEATURES_KEPT : KIN_FEATURES_TABLE;
