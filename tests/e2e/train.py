@@ -251,7 +251,7 @@ def test_mistakes():
     refuse(train(0, "-o", "x", "--bits", "65", "data.npy"), "steps of 8", 2)
     refuse(train(0, "-o", "x", "--hasher", "nose", "data.npy"), "no hasher 'nose'", 2)
     refuse(train(0, "data.npy"), "no -o FILE", 2)
-    refuse(train(0, "-o", "x"), "0 sources", 2)
+    refuse(train(0, "-o", "x"), "nothing to learn from", 2)
     refuse(train(0, "-o", "x", "--hasher", "autoencoder", "--layers", "4-x", "data.npy"),
            "4-x", 2)
     refuse(train(0, "-o", "x", "--labels", "classes", "data.npy"), "supervised", 2)

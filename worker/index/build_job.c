@@ -11,6 +11,7 @@
 #include "worker/encode/blas.h"
 #include "worker/index/centring.h"
 #include "worker/index/given_features.h"
+#include "worker/index/hasher_output.h"
 #include "worker/index/models.h"
 #include "worker/index/part_file.h"
 #include "worker/index/publish.h"
@@ -217,17 +218,16 @@ static void read_sample(kin_build_state *build)
     }
 }
 
-static void run_stages(kin_build_state *build)
+/* All ranks together: the sample's parts, and what is learned from them. Means come first. */
+static void learn(kin_build_state *build)
 {
-    int64_t start_ms = kin_clock_ms();
     kin_building *building = &build->building;
-    kin_manifest manifest = {0};
     build->sampled = kin_calloc(building->chunk_count, 1);
     build->done = kin_calloc(building->chunk_count, 1);
     build->sample_first = kin_calloc(building->chunk_count + 1, sizeof *build->sample_first);
-    int64_t centring_ns = kin_clock_ns();
+    int64_t learn_ns = kin_clock_ns();
     if (kin_features_want_means(build->features)) kin_centring_learn(build);
-    centring_ns = kin_clock_ns() - centring_ns;
+    int64_t centring_ns = kin_clock_ns() - learn_ns;
     bool given = build->options->hasher.file.bytes > 0;
     if (!given) kin_sampling_reserve(build);
     const kin_feature_table *table = build->table.path != NULL ? &build->table : NULL;
@@ -245,12 +245,19 @@ static void run_stages(kin_build_state *build)
         skip_sample(build);
     else
         read_sample(build);
-    if (build->sampled_pictures > 0) { /* else there is no picture, which publishing refuses */
-        int64_t learn_ns = kin_clock_ns();
-        kin_sampling_train(build);
-        kin_clock_lap(&learn_ns, &times->learn_ns);
-        make_parts(build, false);
-    }
+    if (build->sampled_pictures == 0) return; /* there is no picture, which publishing refuses */
+    learn_ns = kin_clock_ns();
+    kin_sampling_train(build);
+    kin_clock_lap(&learn_ns, &times->learn_ns);
+}
+
+static void run_stages(kin_build_state *build)
+{
+    int64_t start_ms = kin_clock_ms();
+    kin_manifest manifest = {0};
+    learn(build);
+    kin_work_times *times = kin_chunk_worker_times(build->worker);
+    if (build->sampled_pictures > 0) make_parts(build, false);
     if (build->progress != NULL)
         kin_progress_begin(build->progress, "writing the generation", 0, 0);
     int64_t publish_ns = kin_clock_ns();
@@ -259,6 +266,42 @@ static void run_stages(kin_build_state *build)
     if (build->progress != NULL) kin_progress_clear(build->progress);
     kin_summary_print(build, &manifest, (double)(kin_clock_ms() - start_ms) / 1000);
     kin_manifest_fini(&manifest);
+}
+
+static kin_status write_hasher(const kin_build_state *build, kin_error *error)
+{
+    kin_buffer file = {0};
+    char *path = kin_building_path(&build->building, KIN_ENCODER_FILE);
+    uint64_t ns = kin_chunk_worker_times(build->worker)->learn_ns;
+    kin_status status = kin_file_read(path, KIN_ENCODER_FILE_BYTES_MAX, &file, error);
+    if (status == KIN_OK)
+        status =
+            kin_hasher_output_write(build->options->hasher_output, &file, (double)ns / 1e9, error);
+    kin_buffer_fini(&file);
+    free(path);
+    return status;
+}
+
+/* Learning, and nothing else: train on pictures. */
+static void run_training(kin_build_state *build)
+{
+    kin_error error;
+    char count[32], all[32];
+    learn(build);
+    uint64_t inputs = build->building.list.count;
+    if (build->sampled_pictures == 0) {
+        (void)kin_fail(&error, KIN_BAD_INPUT, "none of the %llu inputs is a picture",
+                       (unsigned long long)inputs);
+        kin_comm_fail_together(build->comm, &error);
+    }
+    if (kin_comm_rank(build->comm) == 0) {
+        kin_progress_clear(build->progress);
+        kin_log(KIN_LOG_INFO, "learned from %s pictures of %s inputs",
+                kin_text_count(build->sampled_pictures, count), kin_text_count(inputs, all));
+        check(build, write_hasher(build, &error), &error);
+        check(build, kin_directory_remove(build->options->index_path, &error), &error);
+    }
+    kin_comm_barrier(build->comm);
 }
 
 static void run_job(kin_build_state *build)
@@ -271,6 +314,10 @@ static void run_job(kin_build_state *build)
           kin_building_open(&build->building, build->options->index_path,
                             kin_comm_rank(build->comm), &error),
           &error);
+    if (build->options->hasher_output != NULL) {
+        run_training(build);
+        return;
+    }
     uint64_t published = kin_building_is_published(&build->building);
     kin_comm_broadcast(build->comm, &published, sizeof published);
     if (!published) {

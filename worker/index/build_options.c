@@ -65,12 +65,6 @@ static bool is_name(const char *features)
 static kin_status check_source(const kin_build_options *options, const numbers *n, kin_error *error)
 {
     bool sources = options->source_count > 0 || options->list_path != NULL;
-    if (options->features != NULL && options->source == KIN_FEATURES_COMPUTED &&
-        !is_name(options->features))
-        return kin_fail(error, KIN_BAD_INPUT,
-                        "there are no features '%s': --features takes builtin, pixels:SIDE, "
-                        "pixels:SIDE:grey, the folder of an index that keeps some, or a file .npy",
-                        options->features);
     if (options->source == KIN_FEATURES_KEPT && sources)
         return kin_fail(error, KIN_BAD_INPUT,
                         "there are both --features %s, which is an index, and sources; its "
@@ -99,6 +93,27 @@ static kin_status check(const kin_build_options *options, const numbers *n, kin_
     if (options->index_path == NULL || *options->index_path == 0)
         return kin_fail(error, KIN_BAD_INPUT,
                         "there is no -o INDEX; say which folder the index is to be made in");
+    kin_status status = kin_build_options_check(options, error);
+    if (status == KIN_OK) status = check_source(options, n, error);
+    if (status != KIN_OK) return status;
+    if (n->sample > 0 && options->hasher.file.bytes > 0)
+        return kin_fail(error, KIN_BAD_INPUT,
+                        "--sample is about learning a hasher; %s was learned already",
+                        options->hasher.hasher);
+    return KIN_OK;
+}
+
+kin_status kin_build_options_check(const kin_build_options *options, kin_error *error)
+{
+    if (options->features != NULL && options->source == KIN_FEATURES_COMPUTED &&
+        !is_name(options->features))
+        return kin_fail(error, KIN_BAD_INPUT,
+                        "there are no features '%s': --features takes builtin, pixels:SIDE, "
+                        "pixels:SIDE:grey%s",
+                        options->features,
+                        options->hasher_output != NULL
+                            ? "; features that are kept, or a file .npy, are data to learn from"
+                            : ", the folder of an index that keeps some, or a file .npy");
     if (options->features != NULL && options->models.count > 0)
         return kin_fail(error, KIN_BAD_INPUT,
                         "there are both --features and --model; pictures are compared by one of "
@@ -106,16 +121,10 @@ static kin_status check(const kin_build_options *options, const numbers *n, kin_
     if (options->settings.count > 0 && options->models.count == 0)
         return kin_fail(error, KIN_BAD_INPUT,
                         "there is --set, which is about a model, but no --model");
-    kin_status status = check_source(options, n, error);
-    if (status != KIN_OK) return status;
     if (kin_hasher_options_wants_labels(&options->hasher) && options->hasher.labels == NULL)
         return kin_fail(error, KIN_BAD_INPUT,
                         "the hasher supervised learns from classes; give --labels folders, "
                         "top-folders, or a file");
-    if (n->sample > 0 && options->hasher.file.bytes > 0)
-        return kin_fail(error, KIN_BAD_INPUT,
-                        "--sample is about learning a hasher; %s was learned already",
-                        options->hasher.hasher);
     if (options->null_separated && options->list_path == NULL)
         return kin_fail(error, KIN_BAD_INPUT, "--null is about a list, but there is no --list");
     return KIN_OK;

@@ -30,7 +30,9 @@ typedef struct kin_build_options {
     uint64_t sample_pictures;
     uint32_t keep; /* generations to keep; 0: all */
     bool restart, no_sandbox, follow_links, null_separated, keep_features;
-    const char *list_path; /* NULL for none */
+    const char *list_path;     /* NULL for none */
+    const char *hasher_output; /* of train: the file that the hasher goes to, and no generation is
+                                * made; index_path is then the folder of the unfinished training */
     char **sources;
     int source_count;
     bool help;
@@ -39,6 +41,9 @@ typedef struct kin_build_options {
 /* argv[0] is the command's name. Borrows argv. KIN_BAD_INPUT. */
 KIN_MUST_USE kin_status kin_build_options_parse(kin_build_options *options, int argc, char **argv,
                                                 kin_error *error);
+
+/* Whether options agree with each other, as far as pictures and their features go. */
+KIN_MUST_USE kin_status kin_build_options_check(const kin_build_options *options, kin_error *error);
 
 /* Of all that decides what the generation will hold, the folder it is run in and the features' name
  * or path included: builds with the same digest go on with each other's work. */

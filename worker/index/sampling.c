@@ -81,6 +81,25 @@ static void read_rows(void *user, uint64_t first, uint64_t count, float *vectors
     }
 }
 
+/* What is learned from, by its keys and sizes: for the hasher's card. Indexes name their pictures
+ * themselves. */
+static kin_digest data_of(const kin_build_state *build)
+{
+    const kin_list *list = &build->building.list;
+    kin_digest digest = {0};
+    kin_buffer text = {0};
+    for (uint64_t i = 0; build->options->hasher_output != NULL && i < list->count; i++) {
+        kin_list_row row = kin_list_get(list, i);
+        kin_buffer_clear(&text);
+        kin_buffer_append(&text, &digest, sizeof digest);
+        kin_buffer_append_le64(&text, row.bytes);
+        kin_buffer_append(&text, row.key, row.key_bytes);
+        digest = kin_digest_of(text.data, text.bytes);
+    }
+    kin_buffer_fini(&text);
+    return digest;
+}
+
 static kin_training training_of(const kin_build_state *build)
 {
     return (kin_training){.comm = build->comm,
@@ -180,6 +199,7 @@ static void train(kin_build_state *build, kin_buffer *file)
         source.class_names = (const char *const *)classes.names;
     }
     kin_training training = training_of(build);
+    training.data = data_of(build);
     kin_error error;
     if (kin_training_run(&training, &source, file, &error) != KIN_OK)
         kin_comm_fail_together(build->comm, &error);

@@ -18,25 +18,32 @@
 #include "worker/dataset/dataset.h"
 #include "worker/encode/blas.h"
 #include "worker/encode/features.h"
+#include "worker/index/build_job.h"
 #include "worker/index/comm.h"
+#include "worker/index/hasher_output.h"
 #include "worker/index/training.h"
-#include "worker/index/training_plot.h"
 
 static const char help[] =
     "usage: kindred-index train -o HASHER [OPTION]... DATA\n"
-    "       mpirun -n RANKS kindred-index train -o HASHER [OPTION]... DATA\n"
+    "       kindred-index train -o HASHER [OPTION]... PICTURES...\n"
     "\n"
     "Learns a hasher, which kindred-index build --hasher HASHER then uses, and kindred-eval\n"
-    "measures. Interrupted, the same command goes on. Beside HASHER come its curves: HASHER.tsv\n"
-    "and HASHER.png. DATA is one of\n"
+    "measures; alone or under mpirun. Interrupted, the same command goes on. Beside HASHER come "
+    "its\n"
+    "curves: HASHER.tsv and HASHER.png. DATA is one of\n"
     "  FEATURES.npy         float32, a row for each picture\n"
     "  idx:IMAGES[,LABELS]  IDX files, gzipped or not: pixels are the features\n"
     "  INDEX                the features that an index keeps (build --keep-features)\n"
+    "PICTURES are folders, pictures and tar archives, as of build, whose other options for what "
+    "is\n"
+    "read hold here too: --list, --null, --follow-links, --set, --no-sandbox.\n"
     "\n"
     "  -o, --output FILE    the hasher\n"
+    "      --features NAME  what PICTURES are described by: builtin (default), pixels:SIDE (of\n"
+    "                       colours), pixels:SIDE:grey; or --model FILE.onnx[:TENSOR...]\n"
     "      --hasher NAME    how it is learned (itq): a method of those named below\n"
     "      --bits N         bits of a code: 16 to 256 in steps of 8 (64)\n"
-    "      --sample N       rows that it learns from, evenly spread (all)\n"
+    "      --sample N       rows, or pictures, that it learns from, evenly spread (all)\n"
     "      --seed N         of its random numbers (1)\n" KIN_HASHER_OPTIONS_HELP
     "      --restart        forget the unfinished training that is there\n"
     "\n";
@@ -44,7 +51,7 @@ static const char help[] =
 static const char example[] =
     "\n"
     "example: mpirun -n 2 kindred-index train -o clothes.kin --hasher autoencoder \\\n"
-    "    idx:/usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz\n"
+    "    --features pixels:28:grey my-clothes\n"
     "\n"
     "exit codes: 0 done, 1 failed or interrupted, 2 usage\n";
 
@@ -54,6 +61,7 @@ static const char example[] =
 
 typedef struct train_job {
     kin_hasher_options hasher;
+    kin_build_options pictures; /* with index_path, where it learns from pictures */
     const char *output, *source;
     int64_t sample;
     bool restart, help;
@@ -77,12 +85,85 @@ static bool is_root(const train_job *job)
     return kin_comm_rank(job->comm) == 0;
 }
 
+/* Whether a source is a data set; else it is pictures. */
+static bool is_data(const char *source)
+{
+    size_t bytes = strlen(source);
+    if (strncmp(source, "idx:", 4) == 0) return true;
+    if (bytes > 4 && strcmp(source + bytes - 4, ".npy") == 0) return true;
+    char *current = kin_path_join(source, "CURRENT");
+    bool is_index = kin_path_exists(current);
+    free(current);
+    return is_index;
+}
+
+/* The first option that is about pictures; NULL: none is given. */
+static const char *about_pictures(const kin_build_options *pictures)
+{
+    return pictures->features != NULL     ? "--features"
+           : pictures->models.count > 0   ? "--model"
+           : pictures->settings.count > 0 ? "--set"
+           : pictures->list_path != NULL  ? "--list"
+           : pictures->null_separated     ? "--null"
+           : pictures->follow_links       ? "--follow-links"
+           : pictures->no_sandbox         ? "--no-sandbox"
+                                          : NULL;
+}
+
+/* As a build whose only result is the hasher. */
+static kin_status take_pictures(train_job *job, int count, char **sources, kin_error *error)
+{
+    kin_build_options *pictures = &job->pictures;
+    for (int i = 0; i < count; i++)
+        if (is_data(sources[i]))
+            return kin_fail(error, KIN_BAD_INPUT,
+                            "%s is a data set, and %s; a hasher is learned from one data set, or "
+                            "from pictures",
+                            sources[i],
+                            count > 1 ? "not the only source" : "there are options for pictures");
+    pictures->index_path = job->folder;
+    pictures->hasher_output = job->output;
+    pictures->hasher = job->hasher;
+    pictures->bits = kin_stored_bits((unsigned)job->hasher.bits);
+    pictures->sample_pictures = job->sample > 0 ? (uint64_t)job->sample : KIN_SAMPLE_PICTURES_MAX;
+    pictures->restart = job->restart;
+    pictures->sources = sources;
+    pictures->source_count = count;
+    return kin_build_options_check(pictures, error);
+}
+
+static kin_status take_sources(train_job *job, int count, char **sources, kin_error *error)
+{
+    const char *option = about_pictures(&job->pictures);
+    job->folder = kin_sprintf("%s.training", job->output);
+    if (count == 0 && job->pictures.list_path == NULL)
+        return kin_fail(error, KIN_BAD_INPUT,
+                        "there is nothing to learn from: name FEATURES.npy, idx:IMAGES, an INDEX, "
+                        "or pictures");
+    if (count != 1 || !is_data(sources[0])) return take_pictures(job, count, sources, error);
+    if (option != NULL)
+        return kin_fail(error, KIN_BAD_INPUT,
+                        "%s is about pictures, and %s is a data set, whose rows are its features; "
+                        "leave it out",
+                        option, sources[0]);
+    job->source = sources[0];
+    return KIN_OK;
+}
+
 static kin_status parse(train_job *job, int argc, char **argv, kin_error *error)
 {
     int sources = 0;
+    kin_build_options *pictures = &job->pictures;
     kin_hasher_options_init(&job->hasher);
     const kin_option table[] = {
         {"output", 'o', KIN_OPTION_TEXT, &job->output, 0, 0, NULL},
+        {"list", 'l', KIN_OPTION_TEXT, &pictures->list_path, 0, 0, NULL},
+        {"null", '0', KIN_OPTION_FLAG, &pictures->null_separated, 0, 0, NULL},
+        {"follow-links", 0, KIN_OPTION_FLAG, &pictures->follow_links, 0, 0, NULL},
+        {"features", 0, KIN_OPTION_TEXT, &pictures->features, 0, 0, NULL},
+        {"model", 0, KIN_OPTION_LIST, &pictures->models, 0, 0, NULL},
+        {"set", 0, KIN_OPTION_LIST, &pictures->settings, 0, 0, NULL},
+        {"no-sandbox", 0, KIN_OPTION_FLAG, &pictures->no_sandbox, 0, 0, NULL},
         {"sample", 0, KIN_OPTION_NUMBER, &job->sample, 1, INT64_MAX, NULL},
         {"restart", 0, KIN_OPTION_FLAG, &job->restart, 0, 0, NULL},
         {"help", 'h', KIN_OPTION_FLAG, &job->help, 0, 0, NULL},
@@ -94,19 +175,13 @@ static kin_status parse(train_job *job, int argc, char **argv, kin_error *error)
     if (job->output == NULL || *job->output == 0)
         return kin_fail(error, KIN_BAD_INPUT,
                         "there is no -o FILE; say which file the hasher is to be written to");
-    if (sources != 1)
-        return kin_fail(error, KIN_BAD_INPUT,
-                        "%d sources are named; a hasher is learned from one: FEATURES.npy, "
-                        "idx:IMAGES or an INDEX",
-                        sources);
-    job->source = argv[1];
     status = kin_hasher_options_check(&job->hasher, error);
     if (status == KIN_OK && job->hasher.file.bytes > 0)
         status = kin_fail(error, KIN_BAD_INPUT,
                           "--hasher %s is the file of a hasher that was learned; train takes a "
                           "method: %s",
                           job->hasher.hasher, kin_train_methods());
-    return status;
+    return status == KIN_OK ? take_sources(job, sources, argv + 1, error) : status;
 }
 
 static uint64_t row_of(const train_job *job, uint64_t i)
@@ -205,37 +280,6 @@ static void announce(const train_job *job, const kin_training *training, uint64_
             kin_text_bytes(bytes, memory));
 }
 
-static kin_status write_beside(const train_job *job, const char *ending, const void *data,
-                               size_t bytes, kin_error *error)
-{
-    char *path = kin_sprintf("%s%s", job->output, ending);
-    kin_status status = kin_file_write_atomic(path, data, bytes, error);
-    free(path);
-    return status;
-}
-
-/* Rank 0: the hasher comes last, so that where it is, its curves are. */
-static kin_status write_all(train_job *job, const kin_buffer *file, kin_error *error)
-{
-    kin_encoder_file parsed;
-    kin_status status =
-        kin_encoder_file_parse(&parsed, file->data, file->bytes, job->output, error);
-    if (status == KIN_OK && parsed.curve.text != NULL) {
-        kin_buffer png = {0};
-        char *title = kin_sprintf("%s, %lld bits", job->hasher.hasher, (long long)job->hasher.bits);
-        kin_training_plot(parsed.curve.text, parsed.curve.bytes, title, &png);
-        status = write_beside(job, ".tsv", parsed.curve.text, parsed.curve.bytes, error);
-        if (status == KIN_OK && png.bytes > 0)
-            status = write_beside(job, ".png", png.data, png.bytes, error);
-        free(title);
-        kin_buffer_fini(&png);
-    }
-    if (status == KIN_OK)
-        status = kin_file_write_atomic(job->output, file->data, file->bytes, error);
-    if (status == KIN_OK) status = kin_directory_remove(job->folder, error);
-    return status;
-}
-
 static kin_status learn(train_job *job, kin_training *training, kin_error *error)
 {
     int64_t start_ms = kin_clock_ms();
@@ -247,14 +291,10 @@ static kin_status learn(train_job *job, kin_training *training, kin_error *error
     kin_status status = kin_training_run(training, &source, &file, error);
     if (status != KIN_OK) kin_comm_fail_together(job->comm, error);
     if (is_root(job)) {
-        char seconds[32];
-        unsigned bits = (unsigned)job->hasher.bits;
         kin_progress_clear(job->progress);
-        status = write_all(job, &file, error);
-        if (status == KIN_OK)
-            kin_log(KIN_LOG_INFO, "%s: %u bits, stored as %u, learned in %s", job->output, bits,
-                    kin_stored_bits(bits),
-                    kin_text_duration((double)(kin_clock_ms() - start_ms) / 1000, seconds));
+        status = kin_hasher_output_write(job->output, &file,
+                                         (double)(kin_clock_ms() - start_ms) / 1000, error);
+        if (status == KIN_OK) status = kin_directory_remove(job->folder, error);
     }
     kin_buffer_fini(&file);
     return status;
@@ -313,11 +353,17 @@ int kin_train_command(int argc, char **argv)
         if (status == KIN_OK && speaks())
             printf("%smethods: %s\n%s", help, kin_train_methods(), example);
         kin_hasher_options_fini(&job.hasher);
+        free(job.folder);
         return status == KIN_OK ? 0 : 2;
+    }
+    if (job.source == NULL) {
+        int code = kin_build_run(&job.pictures);
+        kin_hasher_options_fini(&job.hasher);
+        free(job.folder);
+        return code;
     }
     kin_stop_init();
     kin_blas_init();
-    job.folder = kin_sprintf("%s.training", job.output);
     job.comm = kin_comm_open();
     if (is_root(&job)) job.progress = kin_progress_new();
     status = run(&job, &error);

@@ -141,6 +141,7 @@ static kin_status measure(fit *f, const float *values, double *loss, kin_error *
 {
     uint64_t count = f->split->held_out_count;
     size_t owned = kin_train_owned_slices(f->context);
+    double done = (f->epoch + 1.0) / f->plan->epochs;
     *loss = NAN;
     if (count == 0 || f->problem->measure == NULL) return KIN_OK;
     double *sums = kin_calloc(owned, sizeof *sums);
@@ -154,7 +155,7 @@ static kin_status measure(fit *f, const float *values, double *loss, kin_error *
             kin_fit_slice slice = {f->rows, ids, rows, rows, 0};
             sums[s] += f->problem->measure(f->problem->user, values, &slice);
         }
-        f->context->tick(f->context->user, f->plan->start);
+        f->context->tick(f->context->user, f->plan->start + (f->plan->end - f->plan->start) * done);
     }
     kin_status status = f->context->sum_slices(f->context->user, sums, 1, loss, error);
     *loss /= (double)count;
