@@ -120,6 +120,13 @@ class Client:
             images += [Image(*image) for image in reply["images"]]
         return images
 
+    def classify(self, picture, k=None):
+        """The k most probable classes of a picture (bytes of its file): (name, probability)."""
+        reply = self.ask("classify", "classes", picture=picture, k=k,
+                         deadline=max(1, int(1000 * self.seconds)))
+        return [(name.decode("utf-8", "replace"), billionths / 1e9)
+                for name, billionths in reply["classes"]]
+
     def status(self):
         """What the cluster says of itself, as a dict."""
         return json.loads(self.ask("status", "report")["report"])

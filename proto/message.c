@@ -31,13 +31,15 @@ typedef struct message_field {
 
 #define T(type) (1u << KIN_MESSAGE_##type)
 #define AT(member) offsetof(kin_message, member)
-#define REPLIES (T(ERROR) | T(HITS) | T(IMAGES) | T(REPORT) | T(FOUND) | T(CODE) | T(RANKED))
-#define QUESTIONS (T(SEARCH) | T(THUMBNAILS) | T(STATUS) | T(SCAN) | T(ENCODE) | T(BATCH))
+#define REPLIES \
+    (T(ERROR) | T(HITS) | T(IMAGES) | T(REPORT) | T(FOUND) | T(CODE) | T(RANKED) | T(CLASSES))
+#define QUESTIONS \
+    (T(SEARCH) | T(THUMBNAILS) | T(STATUS) | T(SCAN) | T(ENCODE) | T(BATCH) | T(CLASSIFY))
 
 /* PROTOCOL.md, "Fields". The largest deadline is what a person could mean; the words are ours. */
 static const message_field fields[] = {
     {"request", FIELD_U64, AT(request), UINT64_MAX, (REPLIES | QUESTIONS) & ~T(ERROR), T(ERROR)},
-    {"k", FIELD_U32, AT(k), KIN_K_MAX, T(SCAN) | T(BATCH), T(SEARCH)},
+    {"k", FIELD_U32, AT(k), KIN_K_MAX, T(SCAN) | T(BATCH), T(SEARCH) | T(CLASSIFY) | T(ENCODE)},
     {"within", FIELD_WITHIN, AT(within), KIN_CODE_BITS_MAX, 0, T(SEARCH) | T(SCAN) | T(BATCH)},
     {"any-ties", FIELD_BOOL, AT(any_ties), 1, 0, T(SEARCH) | T(SCAN) | T(BATCH) | T(HITS)},
     {"exhaustive", FIELD_BOOL, AT(exhaustive), 1, 0, T(SEARCH) | T(SCAN) | T(BATCH)},
@@ -46,7 +48,7 @@ static const message_field fields[] = {
     {"pruned", FIELD_U32, AT(pruned), KIN_SHARDS_MAX, 0, T(HITS)},
     {"bits", FIELD_U32, AT(bits), KIN_CODE_BITS_MAX, T(HITS) | T(REPORT), 0},
     {"deadline", FIELD_I64, AT(deadline_ms), KIN_DEADLINE_MS_MAX, T(SCAN) | T(ENCODE),
-     T(SEARCH) | T(THUMBNAILS) | T(BATCH)},
+     T(SEARCH) | T(THUMBNAILS) | T(BATCH) | T(CLASSIFY)},
     {"partial", FIELD_BOOL, AT(partial), 1, 0, T(SEARCH)},
     {"rgb", FIELD_BOOL, AT(rgb), 1, 0, T(THUMBNAILS)},
     {"encodes", FIELD_BOOL, AT(encodes), 1, 0, T(HELLO)},
@@ -56,18 +58,20 @@ static const message_field fields[] = {
     {"beat", FIELD_U32, AT(beat_ms), KIN_DEADLINE_MS_MAX, T(ASSIGN), 0},
     {"patience", FIELD_U32, AT(patience_ms), KIN_DEADLINE_MS_MAX, T(ASSIGN), 0},
     {"pid", FIELD_I64, AT(pid), INT64_MAX, T(HELLO), 0},
-    {"total", FIELD_U64, AT(total), UINT64_MAX, 0, T(HITS)},
+    {"total", FIELD_U64, AT(total), UINT64_MAX, 0, T(HITS) | T(CLASSES) | T(CODE)},
     {"code", FIELD_BYTES, AT(code), KIN_CODE_BYTES_MAX, T(SCAN) | T(CODE) | T(HITS), T(SEARCH)},
-    {"picture", FIELD_BYTES, AT(picture), KIN_PICTURE_BYTES_MAX, T(ENCODE), T(SEARCH)},
+    {"picture", FIELD_BYTES, AT(picture), KIN_PICTURE_BYTES_MAX, T(ENCODE) | T(CLASSIFY),
+     T(SEARCH)},
     {"manifest", FIELD_BYTES, AT(manifest), 16, T(HELLO), 0},
-    {"fingerprint", FIELD_BYTES, AT(fingerprint), 16, 0, T(HITS)},
+    {"fingerprint", FIELD_BYTES, AT(fingerprint), 16, 0, T(HITS) | T(CLASSES)},
     {"codes", FIELD_BYTES, AT(codes), KIN_BATCH_CODES_MAX *KIN_CODE_BYTES_MAX, T(BATCH), 0},
     {"ranked", FIELD_BYTES, AT(ranked), KIN_BATCH_HITS_MAX *KIN_RANKED_BYTES, T(RANKED), 0},
     {"status", FIELD_TEXT, AT(status), 64, T(ERROR), 0},
     {"text", FIELD_TEXT, AT(text), 1024, T(ERROR), T(HELLO)},
     {"name", FIELD_TEXT, AT(name), 256, T(HELLO), 0},
     {"host", FIELD_TEXT, AT(host), 256, T(HELLO), 0},
-    {"generation", FIELD_TEXT, AT(generation), 64, T(HELLO) | T(HITS) | T(REPORT), T(THUMBNAILS)},
+    {"generation", FIELD_TEXT, AT(generation), 64, T(HELLO) | T(HITS) | T(REPORT) | T(CLASSES),
+     T(THUMBNAILS)},
     {"report", FIELD_TEXT, AT(report), KIN_MESSAGE_BYTES_MAX, T(REPORT), 0},
     {"shards", FIELD_LIST, KIN_LIST_SHARDS, 0, T(SCAN) | T(ASSIGN), T(BATCH)},
     {"missing", FIELD_LIST, KIN_LIST_SHARDS, 0, T(HITS), 0},
@@ -76,21 +80,23 @@ static const message_field fields[] = {
     {"hits", FIELD_LIST, KIN_LIST_HITS, 0, T(HITS) | T(FOUND), 0},
     {"rows", FIELD_LIST, KIN_LIST_ROWS, 0, T(THUMBNAILS), 0},
     {"counts", FIELD_LIST, KIN_LIST_COUNTS, 0, 0, T(HITS) | T(FOUND) | T(BEAT)},
+    {"classes", FIELD_LIST, KIN_LIST_CLASSES, 0, T(CLASSES), T(CODE)},
     {"images", FIELD_LIST, KIN_LIST_IMAGES, 0, T(IMAGES) | T(HITS) | T(CODE), 0},
 };
 #define FIELD_COUNT (sizeof fields / sizeof fields[0])
 
 static const char *const type_words[KIN_MESSAGE_TYPES] = {
-    [KIN_MESSAGE_ERROR] = "error",   [KIN_MESSAGE_SEARCH] = "search",
-    [KIN_MESSAGE_HITS] = "hits",     [KIN_MESSAGE_THUMBNAILS] = "thumbnails",
-    [KIN_MESSAGE_IMAGES] = "images", [KIN_MESSAGE_STATUS] = "status",
-    [KIN_MESSAGE_BATCH] = "batch",   [KIN_MESSAGE_RANKED] = "ranked",
-    [KIN_MESSAGE_REPORT] = "report", [KIN_MESSAGE_SCAN] = "scan",
-    [KIN_MESSAGE_FOUND] = "found",   [KIN_MESSAGE_ENCODE] = "encode",
-    [KIN_MESSAGE_CODE] = "code",     [KIN_MESSAGE_HELLO] = "hello",
-    [KIN_MESSAGE_ASSIGN] = "assign", [KIN_MESSAGE_READY] = "ready",
-    [KIN_MESSAGE_BEAT] = "beat",     [KIN_MESSAGE_REGISTER] = "register",
-    [KIN_MESSAGE_BYE] = "bye",
+    [KIN_MESSAGE_ERROR] = "error",     [KIN_MESSAGE_SEARCH] = "search",
+    [KIN_MESSAGE_HITS] = "hits",       [KIN_MESSAGE_THUMBNAILS] = "thumbnails",
+    [KIN_MESSAGE_IMAGES] = "images",   [KIN_MESSAGE_STATUS] = "status",
+    [KIN_MESSAGE_BATCH] = "batch",     [KIN_MESSAGE_RANKED] = "ranked",
+    [KIN_MESSAGE_REPORT] = "report",   [KIN_MESSAGE_SCAN] = "scan",
+    [KIN_MESSAGE_FOUND] = "found",     [KIN_MESSAGE_ENCODE] = "encode",
+    [KIN_MESSAGE_CODE] = "code",       [KIN_MESSAGE_HELLO] = "hello",
+    [KIN_MESSAGE_ASSIGN] = "assign",   [KIN_MESSAGE_READY] = "ready",
+    [KIN_MESSAGE_BEAT] = "beat",       [KIN_MESSAGE_REGISTER] = "register",
+    [KIN_MESSAGE_BYE] = "bye",         [KIN_MESSAGE_CLASSIFY] = "classify",
+    [KIN_MESSAGE_CLASSES] = "classes",
 };
 
 kin_message kin_message_of(kin_message_type type)
@@ -363,6 +369,7 @@ void kin_message_fini(kin_message *message)
     free(message->rows);
     free(message->images);
     free(message->counts);
+    free(message->classes);
     memset(message, 0, sizeof *message);
 }
 

@@ -22,6 +22,8 @@ typedef enum kin_message_type {
     KIN_MESSAGE_IMAGES,
     KIN_MESSAGE_BATCH, /* coordinator to worker, too */
     KIN_MESSAGE_RANKED,
+    KIN_MESSAGE_CLASSIFY,
+    KIN_MESSAGE_CLASSES,
     KIN_MESSAGE_STATUS,
     KIN_MESSAGE_REPORT,
     /* Coordinator to worker, and the reply to it. */
@@ -62,6 +64,14 @@ typedef struct kin_message_image {
     kin_bytes data;         /* width x height x 3 bytes of RGB, or a JPEG file; no bytes: none */
 } kin_message_image;
 
+/* A class that a picture may be of. */
+typedef struct kin_message_class {
+    kin_bytes name;
+    uint32_t billionths; /* its probability, times 10^9 */
+} kin_message_class;
+
+#define KIN_BILLION 1000000000U
+
 /* Every field that a message can have; which type has which is a table in message.c and in
  * PROTOCOL.md. Zeroed (within and radius -1) is "not there". Plain data. */
 typedef struct kin_message {
@@ -94,7 +104,8 @@ typedef struct kin_message {
     kin_row *rows;                                          /* [row_count] */
     kin_message_image *images;                              /* [image_count] */
     uint64_t *counts;                                       /* [count_count] */
-    uint32_t shard_count, hit_count, row_count, image_count, count_count;
+    kin_message_class *classes; /* [class_count], the most probable first */
+    uint32_t shard_count, hit_count, row_count, image_count, count_count, class_count;
 } kin_message;
 
 /* {.type = type, .within = -1, .radius = -1} */

@@ -38,6 +38,7 @@ static void pack_hits(msgpack_packer *packer, const kin_message *message)
 bool kin_message_list_there(kin_message_list list, const kin_message *message)
 {
     if (list == KIN_LIST_COUNTS) return message->count_count > 0;
+    if (list == KIN_LIST_CLASSES) return message->class_count > 0;
     return list != KIN_LIST_SHARDS || message->shard_count > 0;
 }
 
@@ -65,6 +66,13 @@ void kin_message_list_pack(msgpack_packer *packer, kin_message_list list,
         msgpack_pack_array(packer, message->count_count);
         for (uint32_t i = 0; i < message->count_count; i++)
             msgpack_pack_uint64(packer, message->counts[i]);
+    } else if (list == KIN_LIST_CLASSES) {
+        msgpack_pack_array(packer, message->class_count);
+        for (uint32_t i = 0; i < message->class_count; i++) {
+            msgpack_pack_array(packer, 2);
+            pack_bytes(packer, message->classes[i].name);
+            msgpack_pack_uint32(packer, message->classes[i].billionths);
+        }
     } else {
         pack_shards(packer, list, message);
     }
@@ -146,6 +154,17 @@ static bool unpack_image(const msgpack_object *object, kin_message_image *image)
            image->data.bytes == 3 * width * height;
 }
 
+static bool unpack_class(const msgpack_object *object, kin_message_class *class)
+{
+    const msgpack_object *part = elements(object, 2);
+    uint64_t billionths;
+    if (part == NULL || !kin_message_bytes(part, KIN_CLASS_NAME_BYTES_MAX, &class->name) ||
+        !kin_message_number(part + 1, KIN_BILLION, &billionths))
+        return false;
+    class->billionths = (uint32_t)billionths;
+    return true;
+}
+
 static bool unpack_element(const msgpack_object *object, kin_message_list list, uint32_t i,
                            kin_message *message)
 {
@@ -158,6 +177,8 @@ static bool unpack_element(const msgpack_object *object, kin_message_list list, 
         return unpack_image(object, &message->images[i]);
     case KIN_LIST_COUNTS:
         return kin_message_number(object, UINT64_MAX, &message->counts[i]);
+    case KIN_LIST_CLASSES:
+        return unpack_class(object, &message->classes[i]);
     default:
         return unpack_shard(object, list, &message->shards[i]);
     }
@@ -178,6 +199,9 @@ static void list_new(kin_message *message, kin_message_list list, uint32_t count
     } else if (list == KIN_LIST_COUNTS) {
         message->counts = kin_calloc(count, sizeof *message->counts);
         message->count_count = count;
+    } else if (list == KIN_LIST_CLASSES) {
+        message->classes = kin_calloc(count, sizeof *message->classes);
+        message->class_count = count;
     } else {
         message->shards = kin_calloc(count, sizeof *message->shards);
         message->shard_count = count;
@@ -194,6 +218,8 @@ static uint32_t list_max(kin_message_list list)
         return KIN_THUMBNAILS_PER_REQUEST_MAX;
     case KIN_LIST_COUNTS: /* one a distance and shard */
         return KIN_SHARDS_MAX * (KIN_CODE_BITS_MAX + 1);
+    case KIN_LIST_CLASSES:
+        return KIN_HEAD_CLASSES_MAX;
     default:
         return KIN_SHARDS_MAX;
     }

@@ -15,9 +15,11 @@ typedef enum kin_message_list {
     KIN_LIST_ROWS,   /* [[shard, row], ...] */
     KIN_LIST_IMAGES, /* [[width, height, data], ...] */
     KIN_LIST_COUNTS, /* [number, ...] */
+    KIN_LIST_CLASSES /* [[name, billionths], ...] */
 } kin_message_list;
 
-/* Whether an optional list says something: all do, but counts and shards that are none. */
+/* Whether an optional list says something: all do, but counts, classes and shards that are
+ * none. */
 bool kin_message_list_there(kin_message_list list, const kin_message *message);
 
 void kin_message_list_pack(msgpack_packer *packer, kin_message_list list,

@@ -140,10 +140,8 @@ kin_status kin_client_expect(const kin_client *client, const kin_message *reply,
                     kin_message_type_word(reply->type));
 }
 
-/* Sends a question and waits for its reply, of type `wanted`; *reply borrows from client->body and
- * wants kin_message_fini. */
-static kin_status ask(kin_client *client, kin_message *question, kin_message_type wanted,
-                      kin_message *reply, kin_error *error)
+kin_status kin_client_ask(kin_client *client, kin_message *question, kin_message_type wanted,
+                          kin_message *reply, kin_error *error)
 {
     int64_t end_ms = kin_client_end_ms(client);
     memset(reply, 0, sizeof *reply);
@@ -239,7 +237,7 @@ kin_status kin_client_search(kin_client *client, const kin_question *question, k
         kin_code_to_bytes(&question->code, code, bits);
         message.code = (kin_bytes){code, bits / 8};
     }
-    kin_status status = ask(client, &message, KIN_MESSAGE_HITS, &reply, error);
+    kin_status status = kin_client_ask(client, &message, KIN_MESSAGE_HITS, &reply, error);
     if (status == KIN_OK) status = take_answer(client, question, &reply, answer, error);
     kin_message_fini(&reply);
     if (status != KIN_OK) kin_answer_fini(answer);
@@ -276,7 +274,7 @@ static kin_status ask_thumbnails(kin_client *client, const kin_answer *answer, u
     message.row_count = count;
     message.rgb = images != NULL;
     message.generation = kin_bytes_of(answer->generation);
-    kin_status status = ask(client, &message, KIN_MESSAGE_IMAGES, &reply, error);
+    kin_status status = kin_client_ask(client, &message, KIN_MESSAGE_IMAGES, &reply, error);
     if (status == KIN_OK && reply.image_count != count)
         status = kin_fail(error, KIN_CORRUPT, "%s sent %u thumbnails instead of %u", client->target,
                           reply.image_count, count);
@@ -323,7 +321,7 @@ kin_status kin_client_thumbnails(kin_client *client, const kin_answer *answer, k
 static kin_status ask_report(kin_client *client, kin_buffer *json, kin_error *error)
 {
     kin_message message = kin_message_of(KIN_MESSAGE_STATUS), reply;
-    kin_status status = ask(client, &message, KIN_MESSAGE_REPORT, &reply, error);
+    kin_status status = kin_client_ask(client, &message, KIN_MESSAGE_REPORT, &reply, error);
     if (status == KIN_OK && !kin_code_bits_valid(reply.bits))
         status =
             kin_fail(error, KIN_CORRUPT, "%s has codes of %u bits", client->target, reply.bits);

@@ -8,6 +8,7 @@
 
 #include "common/base/buffer.h"
 #include "common/base/status.h"
+#include "common/code/class_text.h"
 #include "common/code/code.h"
 #include "common/code/hit.h"
 #include "common/image/image.h"
@@ -97,6 +98,20 @@ KIN_MUST_USE kin_status kin_client_batch(kin_client *client, const kin_batch *ba
 KIN_MUST_USE kin_status kin_client_thumbnails(kin_client *client, const kin_answer *answer,
                                               kin_image *images, kin_buffer *jpegs,
                                               kin_error *error);
+
+/* What a picture is of. */
+typedef struct kin_classes_answer {
+    kin_class *classes; /* [count], the most probable first; names are the answer's */
+    uint32_t count;
+    uint64_t total; /* classes that the index tells apart */
+} kin_classes_answer;
+
+/* The `top` most probable classes of a picture's bytes, by an index of the hasher supervised;
+ * KIN_BAD_INPUT for any other. Free with fini. */
+KIN_MUST_USE kin_status kin_client_classify(kin_client *client, const void *picture, size_t bytes,
+                                            uint32_t top, kin_classes_answer *answer,
+                                            kin_error *error);
+void kin_classes_answer_fini(kin_classes_answer *answer);
 
 /* What an index or its cluster says of itself, as one JSON object appended to *json.
  * kin_client_status: workers, shards, replicas, queries, latency percentiles. */

@@ -17,6 +17,12 @@ KIN_MUST_USE kin_status kin_client_send(kin_client *client, kin_message *questio
 KIN_MUST_USE kin_status kin_client_receive(kin_client *client, kin_message *reply, kin_buffer *body,
                                            int64_t end_ms, kin_error *error);
 
+/* Sends a question and waits for its reply, of type `wanted`; *reply borrows from the client, until
+ * its next question, and wants kin_message_fini. */
+KIN_MUST_USE kin_status kin_client_ask(kin_client *client, kin_message *question,
+                                       kin_message_type wanted, kin_message *reply,
+                                       kin_error *error);
+
 /* KIN_OK for a reply of type `wanted`; what an error says, or KIN_CORRUPT. */
 KIN_MUST_USE kin_status kin_client_expect(const kin_client *client, const kin_message *reply,
                                           kin_message_type wanted, kin_error *error);

@@ -23,10 +23,13 @@ typedef struct kin_command {
     const char *summary; /* one line */
     const char *help;    /* one screen; NULL where a program kindred-NAME answers --help itself */
     kin_exit (*run)(int argc, char **argv); /* NULL for a program of its own */
+    /* Where there is such a program, too: whether run is meant by these arguments. */
+    bool (*is_meant)(int argc, char **argv);
 } kin_command;
 
 extern const kin_command kin_search_command;
 extern const kin_command kin_bucket_command;
+extern const kin_command kin_classify_command;
 extern const kin_command kin_info_command;
 extern const kin_command kin_serve_command;
 extern const kin_command kin_status_command;

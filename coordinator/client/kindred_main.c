@@ -17,8 +17,6 @@ static const kin_command verify_command = {
     .name = "verify", .summary = "checks every byte and sum of an index, or explains a file"};
 static const kin_command eval_command = {
     .name = "eval", .summary = "measures how well codes find what belongs together"};
-static const kin_command classify_command = {.name = "classify",
-                                             .summary = "says which classes pictures are of"};
 static const kin_command atlas_command = {.name = "atlas",
                                           .summary = "draws what each bit of the code sees"};
 static const kin_command coordinator_command = {
@@ -28,9 +26,9 @@ static const kin_command worker_command = {
 
 /* In the order of a newcomer's day. */
 static const kin_command *const commands[] = {
-    &index_command,  &kin_search_command, &kin_bucket_command, &kin_info_command,
-    &verify_command, &kin_serve_command,  &kin_status_command, &kin_keygen_command,
-    &eval_command,   &classify_command,   &atlas_command,      &coordinator_command,
+    &index_command,  &kin_search_command,   &kin_bucket_command, &kin_info_command,
+    &verify_command, &kin_serve_command,    &kin_status_command, &kin_keygen_command,
+    &eval_command,   &kin_classify_command, &atlas_command,      &coordinator_command,
     &worker_command,
 };
 #define COMMAND_COUNT (sizeof commands / sizeof commands[0])
@@ -108,7 +106,9 @@ static kin_exit run_program(const char *name, char **argv)
 static kin_exit run(const char *name, int argc, char **argv)
 {
     const kin_command *command = find(name);
-    if (command == NULL || command->run == NULL) return run_program(name, argv);
+    bool other = command == NULL || command->run == NULL ||
+                 (command->is_meant != NULL && !command->is_meant(argc, argv));
+    if (other) return run_program(name, argv);
     return command->run(argc, argv);
 }
 

@@ -150,7 +150,7 @@ static bool hear_client(coordinator *self)
     if (status != KIN_OK) {
         reply_error(self, &client, message.request, &error);
     } else if (message.type == KIN_MESSAGE_SEARCH || message.type == KIN_MESSAGE_BATCH ||
-               message.type == KIN_MESSAGE_THUMBNAILS) {
+               message.type == KIN_MESSAGE_THUMBNAILS || message.type == KIN_MESSAGE_CLASSIFY) {
         start_inquiry(self, &client, &message, &body);
     } else if (message.type == KIN_MESSAGE_STATUS) {
         reply_status(self, &client, message.request);

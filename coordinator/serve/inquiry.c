@@ -158,7 +158,8 @@ static kin_status build_leg(const kin_inquiry *inquiry, kin_inquiry_scope *scope
     message.picture = question->picture;
     message.thumbnail = question->thumbnail;
     message.code = (kin_bytes){code, scope->manifest->bits / 8};
-    message.k = question->k;
+    /* Encoding a picture, k is of classes: those of a search are hits. */
+    message.k = inquiry->encoding && question->type != KIN_MESSAGE_CLASSIFY ? 0 : question->k;
     message.within = question->within;
     message.any_ties = question->any_ties;
     message.exhaustive = question->exhaustive;
@@ -372,7 +373,9 @@ static kin_status check_images(const kin_inquiry *inquiry, const kin_leg *leg,
 static kin_status take_code(kin_inquiry *inquiry, const kin_inquiry_scope *scope,
                             const kin_message *reply)
 {
-    if (reply->code.bytes != scope->manifest->bits / 8 || reply->image_count > 1)
+    bool classify = inquiry->question.type == KIN_MESSAGE_CLASSIFY;
+    if (reply->code.bytes != scope->manifest->bits / 8 || reply->image_count > 1 ||
+        (classify && (reply->class_count == 0 || reply->class_count > inquiry->question.k)))
         return KIN_CORRUPT;
     kin_code_from_bytes(&inquiry->code, reply->code.data, scope->manifest->bits);
     if (reply->image_count == 1) {

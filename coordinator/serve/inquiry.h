@@ -1,11 +1,11 @@
 /* One question of a client on its way: which workers were asked for which shards, what they said,
  * and what the client gets.
  *
- * A picture is first encoded by one worker. Then every shard is asked of one worker that serves it,
- * all shards of a worker in one message (a leg). A leg that fails, or whose worker dies, is asked
- * again elsewhere; one that is late is asked elsewhere as well, and the first answer for a shard
- * counts. Partial lists hold the k first hits of a leg's shards together, so that taking only some
- * shards out of a list and merging stays exact. */
+ * A picture is first encoded by one worker, which is all where it is to be classified. Then every
+ * shard is asked of one worker that serves it, all shards of a worker in one message (a leg). A leg
+ * that fails, or whose worker dies, is asked again elsewhere; one that is late is asked elsewhere
+ * as well, and the first answer for a shard counts. Partial lists hold the k first hits of a leg's
+ * shards together, so that taking only some shards out of a list and merging stays exact. */
 #ifndef COORDINATOR_SERVE_INQUIRY_H
 #define COORDINATOR_SERVE_INQUIRY_H
 

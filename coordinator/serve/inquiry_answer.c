@@ -208,6 +208,25 @@ static kin_status build_ranked(kin_inquiry *inquiry, kin_inquiry_scope *scope, k
     return status;
 }
 
+/* What the worker said of the picture. */
+static kin_status build_classes(const kin_inquiry *inquiry, const kin_inquiry_scope *scope,
+                                kin_buffer *out, kin_error *error)
+{
+    kin_message answer = kin_message_of(KIN_MESSAGE_CLASSES);
+    for (uint32_t i = 0; i < inquiry->leg_count; i++) {
+        const kin_message *reply = &inquiry->legs[i].reply;
+        if (reply->class_count == 0) continue;
+        answer.classes = reply->classes;
+        answer.class_count = reply->class_count;
+        answer.total = reply->total;
+    }
+    answer.request = inquiry->question.request;
+    answer.generation = kin_bytes_of(scope->generation);
+    answer.fingerprint =
+        (kin_bytes){&scope->manifest->fingerprint, sizeof scope->manifest->fingerprint};
+    return kin_message_build(&answer, out, error);
+}
+
 static kin_status build_answer(kin_inquiry *inquiry, kin_inquiry_scope *scope, kin_buffer *out,
                                kin_error *error)
 {
@@ -218,6 +237,8 @@ static kin_status build_answer(kin_inquiry *inquiry, kin_inquiry_scope *scope, k
     if (inquiry->encoding)
         return kin_fail(error, KIN_DEADLINE, "no worker encoded the picture in time%s%s",
                         inquiry->failure.text[0] != 0 ? ": " : "", inquiry->failure.text);
+    if (inquiry->question.type == KIN_MESSAGE_CLASSIFY)
+        return build_classes(inquiry, scope, out, error);
     kin_message_shard *missing = kin_calloc(inquiry->shard_count, sizeof *missing);
     uint32_t count = find_missing(inquiry, missing);
     bool images = inquiry->question.type == KIN_MESSAGE_THUMBNAILS;

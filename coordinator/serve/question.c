@@ -23,6 +23,14 @@ static kin_status check_search(const kin_inquiry_scope *scope, kin_message *ques
     return KIN_OK;
 }
 
+static kin_status check_classify(kin_message *question, kin_error *error)
+{
+    if (question->picture.bytes == 0)
+        return kin_fail(error, KIN_BAD_INPUT, "empty: the picture has no bytes");
+    if (question->k == 0) question->k = 1;
+    return KIN_OK;
+}
+
 static kin_status check_batch(const kin_inquiry_scope *scope, const kin_message *question,
                               kin_error *error)
 {
@@ -65,5 +73,6 @@ kin_status kin_question_check(const kin_inquiry_scope *scope, kin_message *quest
 {
     if (question->type == KIN_MESSAGE_SEARCH) return check_search(scope, question, error);
     if (question->type == KIN_MESSAGE_BATCH) return check_batch(scope, question, error);
+    if (question->type == KIN_MESSAGE_CLASSIFY) return check_classify(question, error);
     return check_thumbnails(scope, question, error);
 }

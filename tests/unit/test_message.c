@@ -136,6 +136,38 @@ static void certificates_and_batches_are_read_as_they_were_built(void **state)
     assert_true(parsed.shard_count == 1 && parsed.shards[0].shard == 5);
 }
 
+static void classes_come_through(void **state)
+{
+    (void)state;
+    kin_message_class list[] = {{kin_bytes_of("cat"), 900000000}, {kin_bytes_of(""), 0}};
+    kin_message question = kin_message_of(KIN_MESSAGE_CLASSIFY);
+    question.request = 3;
+    question.picture = kin_bytes_of("GIF");
+    question.k = 7;
+    pass(&question);
+    assert_true(parsed.request == 3 && parsed.k == 7 && parsed.class_count == 0);
+    assert_bytes(parsed.picture, "GIF", 3);
+    kin_message classes = kin_message_of(KIN_MESSAGE_CLASSES);
+    classes.request = 3;
+    classes.total = 9;
+    classes.generation = kin_bytes_of("g");
+    classes.classes = list;
+    classes.class_count = 2;
+    pass(&classes);
+    assert_true(parsed.total == 9 && parsed.class_count == 2);
+    assert_bytes(parsed.classes[0].name, "cat", 3);
+    assert_true(parsed.classes[0].billionths == 900000000 && parsed.classes[1].billionths == 0);
+    assert_int_equal(parsed.classes[1].name.bytes, 0);
+    kin_message code = kin_message_of(KIN_MESSAGE_CODE);
+    code.code = kin_bytes_of("01234567");
+    pass(&code);
+    assert_int_equal(parsed.class_count, 0);
+    code.classes = list;
+    code.class_count = 1;
+    pass(&code);
+    assert_int_equal(parsed.class_count, 1);
+}
+
 static void ranked_hits_keep_their_order(void **state)
 {
     (void)state;
@@ -299,6 +331,7 @@ int main(void)
         cmocka_unit_test(a_search_is_read_as_it_was_built),
         cmocka_unit_test(lists_are_read_as_they_were_built),
         cmocka_unit_test(certificates_and_batches_are_read_as_they_were_built),
+        cmocka_unit_test(classes_come_through),
         cmocka_unit_test(ranked_hits_keep_their_order),
         cmocka_unit_test(an_error_carries_its_status),
         cmocka_unit_test(what_does_not_belong_is_named),

@@ -8,6 +8,7 @@
 #include "common/base/memory.h"
 #include "common/base/options.h"
 #include "proto/generation.h"
+#include "proto/network_file.h"
 #include "worker/classify/verdicts.h"
 #include "worker/dataset/dataset.h"
 #include "worker/decode/decoder.h"
@@ -15,19 +16,23 @@
 #include "worker/encode/encoder.h"
 
 static const char help[] =
-    "usage: kindred-classify INDEX PICTURE... [OPTION]...\n"
+    "usage: kindred-classify INDEX|HASHER PICTURE... [OPTION]...\n"
     "       kindred-classify HASHER DATA [OPTION]...\n"
+    "       kindred classify ENDPOINT PICTURE... [OPTION]...\n"
     "\n"
     "Says which classes pictures are of, and how probable that is: by an INDEX that was built by\n"
-    "the hasher supervised, or by a HASHER that kindred-index train has made. DATA is\n"
-    "FEATURES.npy, idx:IMAGES[,LABELS] or an INDEX that keeps its features; where its classes are\n"
-    "known, the share of right answers is said instead.\n"
+    "the hasher supervised, by a HASHER that kindred-index train has made (of features that need\n"
+    "no network), or by what a coordinator at ENDPOINT serves. DATA is FEATURES.npy,\n"
+    "idx:IMAGES[,LABELS] or an INDEX that keeps its features; where its classes are known, the\n"
+    "share of right answers is said instead.\n"
     "\n"
     "      --top N        classes of each picture, the most probable first (1)\n"
     "      --labels WHAT  classes of DATA: folders, top-folders, or a file\n"
     "      --rows         of DATA, a line for each row\n"
     "      --json         a JSON object for each picture or row, or one of the count\n"
     "      --no-sandbox   decode pictures without the sandbox\n"
+    "      --deadline MS  of an ENDPOINT: gives up after MS milliseconds (10000)\n"
+    "      --key FILE --server-key KEY  of an ENDPOINT: this client's keys, the coordinator's\n"
     "\n"
     "example: kindred classify my-index holiday.jpg --top 3\n"
     "\n"
@@ -63,7 +68,12 @@ static kin_status parse(classify *job, int argc, char **argv, kin_error *error)
     if (status != KIN_OK || job->help) return status;
     if (count < 2)
         return kin_fail(error, KIN_BAD_INPUT,
-                        "give an index and pictures, or a hasher and a data set; --help shows how");
+                        "give an index, a hasher or an endpoint, and pictures, or a hasher and a "
+                        "data set; --help shows how");
+    if (strstr(argv[1], "://") != NULL)
+        return kin_fail(error, KIN_BAD_INPUT,
+                        "%s is an endpoint, which kindred classify asks, not kindred-classify",
+                        argv[1]);
     job->by = argv[1];
     job->pictures = argv + 2;
     job->picture_count = count - 1;
@@ -88,10 +98,16 @@ static kin_status open_encoder(classify *job, const char *path, const kin_buffer
         status = kin_fail(error, KIN_MISMATCH,
                           "%s was learned from pictures that '%s' decoded; here is '%s'", path,
                           parsed.card.decoder, kin_decoder_name());
+    bool missing = network == NULL && kin_network_is_features(parsed.card.features);
+    if (status == KIN_OK && of_pictures && missing)
+        status = kin_fail(error, KIN_BAD_INPUT,
+                          "%s was learned from what a network gives, which its file does not hold; "
+                          "classify pictures by an index that it was used for",
+                          path);
     if (status == KIN_OK && of_pictures)
-        status =
-            kin_features_open(&job->features, parsed.card.features,
-                              network->bytes > 0 ? network->data : NULL, network->bytes, error);
+        status = kin_features_open(&job->features, parsed.card.features,
+                                   network != NULL && network->bytes > 0 ? network->data : NULL,
+                                   network != NULL ? network->bytes : 0, error);
     else if (status == KIN_OK)
         status = kin_features_open_given(&job->features, parsed.card.features,
                                          parsed.card.dimensions, error);
@@ -170,7 +186,9 @@ static kin_status classify_pictures(classify *job, bool *failed, kin_error *erro
     kin_decoder *decoder = NULL;
     kin_decoder_options options = KIN_DECODER_OPTIONS_DEFAULT;
     options.no_sandbox = job->no_sandbox;
-    kin_status status = open_index(job, error);
+    kin_status status = kin_path_is_directory(job->by)
+                            ? open_index(job, error)
+                            : open_encoder(job, job->by, NULL, true, error);
     if (status == KIN_OK) status = kin_decoder_open(&decoder, &options, error);
     if (status != KIN_OK) return status;
     kin_features_scratch *scratch = kin_features_scratch_new(job->features);
@@ -274,6 +292,16 @@ static kin_status classify_data(classify *job, kin_error *error)
     return status;
 }
 
+/* Whether one data set is to be classified; else pictures are. */
+static bool is_data(const classify *job)
+{
+    const char *name = job->pictures[0];
+    size_t bytes = strlen(name);
+    bool is_npy = bytes > 4 && strcmp(name + bytes - 4, ".npy") == 0;
+    return job->picture_count == 1 &&
+           (is_npy || strncmp(name, "idx:", 4) == 0 || kin_path_is_directory(name));
+}
+
 int main(int argc, char **argv)
 {
     kin_log_init("kindred-classify", KIN_LOG_INFO);
@@ -289,8 +317,9 @@ int main(int argc, char **argv)
         return 0;
     }
     kin_blas_init();
-    kin_status status = kin_path_is_directory(job.by) ? classify_pictures(&job, &failed, &error)
-                                                      : classify_data(&job, &error);
+    kin_status status = kin_path_is_directory(job.by) || !is_data(&job)
+                            ? classify_pictures(&job, &failed, &error)
+                            : classify_data(&job, &error);
     if (status != KIN_OK) kin_log(KIN_LOG_ERROR, "%s", error.text);
     kin_encoder_close(&job.encoder);
     kin_features_close(&job.features);

@@ -1,5 +1,6 @@
 #include "worker/serve/picture_desk.h"
 
+#include <math.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -19,6 +20,8 @@ typedef struct picture_thread {
     const char *no_pictures;       /* why pictures are refused */
     kin_features_scratch *scratch; /* made and destroyed by the thread that starts the desk */
     float *vector;                 /* [dimensions] */
+    float *probabilities;          /* [classes]; NULL where the encoder tells none */
+    kin_message_class *classes;    /* [classes] */
     kin_decoded decoded;           /* of the picture at hand */
     kin_image images[KIN_THUMBNAILS_PER_REQUEST_MAX];
 } picture_thread;
@@ -93,7 +96,33 @@ static kin_status answer_thumbnails(picture_thread *self, kin_job *job, kin_erro
     return status;
 }
 
-/* The code of the picture that was decoded, and its own thumbnail as pixels if one is asked. */
+/* The `wanted` most probable classes of self->vector, into answer; what is taken is below all. */
+static kin_status add_classes(picture_thread *self, uint32_t wanted, kin_message *answer,
+                              kin_error *error)
+{
+    const kin_hasher *hasher = kin_encoder_hasher(self->desk->encoder);
+    uint32_t classes = kin_hasher_classes(hasher);
+    if (classes == 0)
+        return kin_fail(
+            error, KIN_BAD_INPUT,
+            "this index tells no classes; one that is built by --hasher supervised does");
+    kin_hasher_classify(hasher, self->vector, 1, self->probabilities);
+    answer->classes = self->classes;
+    answer->total = classes;
+    for (uint32_t i = 0; i < wanted && i < classes; i++) {
+        uint32_t best = 0;
+        for (uint32_t c = 1; c < classes; c++)
+            if (self->probabilities[c] > self->probabilities[best]) best = c;
+        self->classes[answer->class_count++] = (kin_message_class){
+            .name = kin_bytes_of(kin_hasher_class_name(hasher, best)),
+            .billionths = (uint32_t)lround((double)self->probabilities[best] * KIN_BILLION)};
+        self->probabilities[best] = -1;
+    }
+    return KIN_OK;
+}
+
+/* The code of the picture that was decoded, its classes and its own thumbnail as pixels where
+ * they are asked. */
 static kin_status answer_code(picture_thread *self, kin_job *job, kin_error *error)
 {
     const kin_encoder *encoder = self->desk->encoder;
@@ -110,7 +139,8 @@ static kin_status answer_code(picture_thread *self, kin_job *job, kin_error *err
     answer.request = job->message.request;
     answer.code = (kin_bytes){bytes, bits / 8};
     kin_status status = KIN_OK;
-    if (job->message.thumbnail > 0) {
+    if (job->message.k > 0) status = add_classes(self, job->message.k, &answer, error);
+    if (status == KIN_OK && job->message.thumbnail > 0) {
         kin_buffer jpeg = self->decoded.thumbnail;
         self->decoded.thumbnail = (kin_buffer){0};
         status = decode_to_fit(self, (kin_bytes){jpeg.data, jpeg.bytes}, job->message.thumbnail,
@@ -217,6 +247,10 @@ kin_status kin_picture_desk_start(kin_picture_desk **desk, const kin_picture_des
         const kin_features *features = kin_encoder_features(options->encoder);
         thread->scratch = kin_features_scratch_new(features);
         thread->vector = kin_calloc(kin_features_dimensions(features), sizeof *thread->vector);
+        uint32_t classes = kin_hasher_classes(kin_encoder_hasher(options->encoder));
+        if (classes == 0) continue;
+        thread->probabilities = kin_calloc(classes, sizeof *thread->probabilities);
+        thread->classes = kin_calloc(classes, sizeof *thread->classes);
     }
     for (; made->started < made->count; made->started++) {
         picture_thread *thread = &made->threads[made->started];
@@ -238,6 +272,8 @@ void kin_picture_desk_join(kin_picture_desk **desk)
         kin_features_scratch_destroy(&old->threads[i].scratch);
         kin_decoded_fini(&old->threads[i].decoded);
         free(old->threads[i].vector);
+        free(old->threads[i].probabilities);
+        free(old->threads[i].classes);
     }
     free(old->threads);
     free(old);

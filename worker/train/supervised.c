@@ -27,6 +27,25 @@ typedef struct supervised {
     uint32_t *labels; /* of a slice */
 } supervised;
 
+/* What an encoder file takes (proto/ENCODER.md), said before anything is learned. */
+static kin_status check_names(const kin_train_source *source, kin_error *error)
+{
+    for (uint32_t c = 0; c < source->class_count; c++) {
+        const char *name = source->class_names[c];
+        size_t bytes = strlen(name);
+        bool good = bytes >= 1 && bytes <= KIN_CLASS_NAME_BYTES_MAX;
+        for (size_t i = 0; good && i < bytes; i++)
+            good = (unsigned char)name[i] >= ' ' && name[i] != 0x7f;
+        if (!good)
+            return kin_fail(error, KIN_BAD_INPUT,
+                            "class %u of %u has a name of %zu bytes, '%.32s'; one has 1 to %d, and "
+                            "no control characters: rename its folder or label",
+                            (unsigned)c + 1, (unsigned)source->class_count, bytes, name,
+                            KIN_CLASS_NAME_BYTES_MAX);
+    }
+    return KIN_OK;
+}
+
 kin_status kin_supervised_check(const kin_train_options *options, const kin_train_source *source,
                                 kin_error *error)
 {
@@ -51,7 +70,7 @@ kin_status kin_supervised_check(const kin_train_options *options, const kin_trai
         return kin_fail(error, KIN_BAD_INPUT,
                         "all vectors of the sample are of one class; the method %s needs two",
                         options->method);
-    return KIN_OK;
+    return check_names(source, error);
 }
 
 static void build_networks(supervised *s, size_t rows)
