@@ -72,8 +72,10 @@ static void make_rows(rows *made, unsigned bits, uint64_t count, uint32_t tables
             memcpy(made->codes[t] + i * words, rotated.word, words * 8);
         }
     }
+    kin_row_sorter *sorter = kin_row_sorter_new(no_tick, NULL);
     for (uint32_t t = 0; t < tables; t++)
-        kin_row_sort(made->codes[t], count, words, no_tick, NULL);
+        kin_row_sort(sorter, made->codes[t], count, words);
+    kin_row_sorter_destroy(&sorter);
 }
 
 static void free_rows(rows *made)
@@ -113,9 +115,10 @@ static void write_share(const rows *from, const char *path, const kin_shard_outl
     unsigned words = from->facts.bits / 64;
     const uint64_t *codes = from->codes[range->table] + first * words;
     must(kin_shard_share_open(&share, path, outline, range, &error));
-    must(kin_shard_share_codes(share, codes, half, &error));
-    must(kin_shard_share_codes(share, codes + half * words, range->rows - half, &error));
-    if (range->table == 0) must(kin_shard_share_ids(share, from->ids + first, range->rows, &error));
+    must(kin_shard_share_codes(share, codes, words, half, &error));
+    must(kin_shard_share_codes(share, codes + half * words, words, range->rows - half, &error));
+    if (range->table == 0)
+        must(kin_shard_share_ids(share, from->ids + first, 1, range->rows, &error));
     for (uint64_t i = first; i < first + range->rows; i++)
         if (range->table == 0 && from->facts.keys.there)
             must(kin_shard_share_key(share, key, key_bytes(i), &error));

@@ -20,15 +20,20 @@
 /* Codes whose ones fit into a byte. */
 #define BYTE_CODES 255
 
+uint64_t kin_import_sample_count(const kin_import_state *import)
+{
+    uint64_t wanted = (uint64_t)import->options->shards * SAMPLE_CODES_SHARD;
+    if (wanted < SAMPLE_CODES) wanted = SAMPLE_CODES;
+    return import->source.count < wanted ? import->source.count : wanted;
+}
+
 uint64_t *kin_import_sample(kin_import_state *import, uint64_t *count)
 {
     const kin_code_source *source = &import->source;
     unsigned words = source->bits / 64;
     uint64_t ranks = (uint64_t)kin_comm_ranks(import->comm);
     uint64_t rank = (uint64_t)kin_comm_rank(import->comm);
-    uint64_t wanted = (uint64_t)import->options->shards * SAMPLE_CODES_SHARD;
-    if (wanted < SAMPLE_CODES) wanted = SAMPLE_CODES;
-    *count = source->count < wanted ? source->count : wanted;
+    *count = kin_import_sample_count(import);
     uint64_t *sample = kin_calloc(*count * words, sizeof *sample);
     for (uint64_t i = rank; i < *count; i += ranks) {
         /* One of each stretch, at a place that no regularity of the file can know. */

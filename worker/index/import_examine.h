@@ -5,7 +5,11 @@
 
 #include "worker/index/import_state.h"
 
-/* Of so many codes at most, all over; the same for any number of ranks. words receives [*count]
+/* How many codes the sample is of: the plan knows the share of one of n tasks to the square root of
+ * n / samples. */
+uint64_t kin_import_sample_count(const kin_import_state *import);
+
+/* Of so many codes, all over; the same for any number of ranks. words receives [*count]
  * [bits / 64], the caller frees. */
 uint64_t *kin_import_sample(kin_import_state *import, uint64_t *count);
 

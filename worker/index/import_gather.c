@@ -11,6 +11,8 @@
 
 /* What a rank receives in one round, about. */
 #define ROUND_BYTES (16u << 20)
+/* How far behind a row's place memory is fetched: the next line of its cell. */
+#define AHEAD_WORDS 8
 #define NOBODY UINT16_MAX
 _Static_assert(KIN_RANKS_MAX < NOBODY, "a rank is 16 bits");
 
@@ -27,8 +29,11 @@ typedef struct gathering {
     kin_buffer text;     /* of the block's keys */
     uint16_t *key_bytes; /* [block_rows]; NULL: no keys */
     uint16_t *owner;     /* [block_rows]: rank, or NOBODY */
+    kin_import_route tasks; /* ranges of codes; empty where the code alone does not say whose it is */
+    uint16_t *task_owner;   /* [tasks.count]: rank, or NOBODY */
     uint64_t *counts;    /* [ranks][2]: rows and bytes of keys for each rank */
     uint64_t *coming;    /* [ranks][2] */
+    bool direct; /* rows go to their owners' regions of `out` as they are read */
     kin_comm_parcel facts_out, facts_in, out, in;
     size_t in_capacity;
 } gathering;
@@ -114,6 +119,27 @@ static void parcel_fini(kin_comm_parcel *parcel)
     free(parcel->data);
 }
 
+/* The pass's tasks as ranges of codes, and what is before and behind them. */
+static void make_task_route(gathering *g)
+{
+    const kin_import_plan *plan = &g->import->plan;
+    const kin_import_pass *pass = g->pass;
+    kin_code *starts = kin_calloc(pass->task_count + 2, sizeof *starts);
+    uint32_t count = 0, behind = pass->first_task + pass->task_count;
+    g->task_owner = kin_malloc((pass->task_count + 2) * sizeof *g->task_owner);
+    for (uint32_t t = pass->first_task; t <= behind && t < plan->task_count; t++) {
+        const kin_import_unit *unit = &plan->units[plan->tasks[t].first_unit];
+        if (unit->table != g->table) break;
+        if (count == 0 && kin_code_compare(&unit->start, &starts[0]) > 0)
+            g->task_owner[count++] = NOBODY; /* from the first code of all on */
+        bool wanted = t < behind && (g->table == 0 || !unit->single);
+        starts[count] = unit->start;
+        g->task_owner[count++] = wanted ? (uint16_t)(t - pass->first_task) : NOBODY;
+    }
+    kin_import_route_init(&g->tasks, plan->bits, starts, count);
+    free(starts);
+}
+
 static void begin(gathering *g)
 {
     const kin_import_state *import = g->import;
@@ -134,7 +160,11 @@ static void begin(gathering *g)
         g->facts_out.bytes[r] = g->facts_in.bytes[r] = 16;
         g->facts_out.at[r] = g->facts_in.at[r] = 16 * r;
     }
-    parcel_init(&g->out, g->ranks, (size_t)g->block_rows * row_bytes);
+    if (g->table == 0 || import->plan.shard_count == 1) make_task_route(g);
+    g->direct = g->key_bytes == NULL && g->tasks.count > 0;
+    /* Directly: a region for each rank, and a row that nobody wants. */
+    size_t regions = g->direct ? ranks : 1;
+    parcel_init(&g->out, g->ranks, (regions * g->block_rows + 1) * row_bytes);
     g->in_capacity = ROUND_BYTES;
     parcel_init(&g->in, g->ranks, g->in_capacity);
 }
@@ -143,6 +173,8 @@ static void end(gathering *g)
 {
     free(g->codes);
     free(g->owner);
+    free(g->task_owner);
+    kin_import_route_fini(&g->tasks);
     free(g->key_bytes);
     free(g->counts);
     free(g->coming);
@@ -153,33 +185,77 @@ static void end(gathering *g)
     parcel_fini(&g->in);
 }
 
-/* Rotates the codes of a block and finds who owns each. */
-static void find_owners(gathering *g, uint64_t count)
+/* Rotates a code, and says who owns it. */
+static inline uint16_t owner_of(const gathering *g, uint64_t *code, unsigned words)
 {
     const kin_import_state *import = g->import;
     const kin_import_plan *plan = &import->plan;
+    uint32_t shard = 0;
+    if (g->tasks.count > 0) {
+        if (g->table > 0) kin_import_rotate(code, words, plan->rotation[g->table]);
+        return g->task_owner[kin_import_route_find(&g->tasks, code)];
+    }
+    shard = plan->units[plan->cell_unit[kin_import_cell_of(import, code)]].shard;
+    kin_import_rotate(code, words, plan->rotation[g->table]);
+    uint32_t cell = kin_import_table_cell(import, g->table, shard, code);
+    if (cell == UINT32_MAX) return NOBODY;
+    const kin_import_unit *unit = &plan->units[plan->cell_unit[cell]];
+    uint32_t owner = unit->task - g->pass->first_task; /* wraps around for earlier tasks */
+    return owner >= g->pass->task_count || unit->single ? NOBODY : (uint16_t)owner;
+}
+
+static void find_owners(gathering *g, uint64_t count)
+{
     unsigned words = g->rows->words;
-    uint32_t first = g->pass->first_task, tasks = g->pass->task_count;
-    bool one_shard = plan->shard_count == 1;
     memset(g->counts, 0, 2 * (size_t)g->ranks * sizeof *g->counts);
     for (uint64_t i = 0; i < count; i++) {
-        uint64_t *code = g->codes + i * words;
-        uint32_t cell = 0;
-        if (g->table == 0 || !one_shard) cell = kin_import_cell_of(import, code);
-        if (g->table > 0) {
-            kin_import_rotate(code, words, plan->rotation[g->table]);
-            cell = kin_import_table_cell(import, g->table, plan->units[plan->cell_unit[cell]].shard,
-                                         code);
-        }
-        g->owner[i] = NOBODY;
-        if (cell == UINT32_MAX) continue;
-        const kin_import_unit *unit = &plan->units[plan->cell_unit[cell]];
-        uint32_t owner = unit->task - first; /* wraps around for earlier tasks */
-        if (owner >= tasks || (g->table > 0 && unit->single)) continue;
-        g->owner[i] = (uint16_t)owner;
+        uint16_t owner = g->owner[i] = owner_of(g, g->codes + i * words, words);
+        if (owner == NOBODY) continue;
         g->counts[2 * owner]++;
         if (g->key_bytes != NULL) g->counts[2 * owner + 1] += g->key_bytes[i];
     }
+}
+
+/* Rows that have no keys go to their owners' regions at once. words and stride are constants where
+ * it is inlined. */
+static inline void scatter(gathering *g, uint64_t first, uint64_t count, unsigned words,
+                           unsigned stride)
+{
+    uint64_t *next[KIN_RANKS_MAX + 1], step[KIN_RANKS_MAX + 1];
+    uint64_t *regions = (uint64_t *)(void *)g->out.data;
+    const size_t ranks = (size_t)g->ranks;
+    for (size_t r = 0; r <= ranks; r++) {
+        next[r] = regions + r * g->block_rows * stride;
+        step[r] = r < ranks ? stride : 0;
+    }
+    for (uint64_t i = 0; i < count; i++) {
+        uint64_t *code = g->codes + i * words;
+        uint16_t owner = owner_of(g, code, words);
+        size_t r = owner < ranks ? owner : ranks;
+        uint64_t *row = next[r];
+        for (unsigned w = 0; w < words; w++)
+            row[w] = code[w];
+        if (stride > words) row[words] = first + i;
+        next[r] = row + step[r];
+    }
+    for (size_t r = 0; r < ranks; r++) {
+        uint64_t *region = regions + r * g->block_rows * stride;
+        g->counts[2 * r] = (uint64_t)(next[r] - region) / stride;
+        g->counts[2 * r + 1] = 0;
+        g->out.at[r] = (int)((const uint8_t *)region - g->out.data);
+        g->out.bytes[r] = (int)((const uint8_t *)next[r] - (const uint8_t *)region);
+    }
+}
+
+static void scatter_rows(gathering *g, uint64_t first, uint64_t count)
+{
+    unsigned words = g->rows->words, stride = g->rows->stride;
+    if (words == 1 && stride == 1)
+        scatter(g, first, count, 1, 1);
+    else if (words == 1)
+        scatter(g, first, count, 1, 2);
+    else
+        scatter(g, first, count, words, stride);
 }
 
 /* Bytes of so many rows on their way. */
@@ -230,16 +306,18 @@ _Noreturn static void fail_changed(const gathering *g)
     kin_comm_fail(g->import->comm, &error);
 }
 
-/* Where a row goes: the next place of its cell. */
-static inline uint64_t *place_of(const gathering *g, const uint64_t *row)
+/* Where a row goes: the next place of its cell. The one behind it is fetched. */
+static inline uint64_t *place_of(const gathering *g, const uint64_t *row, unsigned stride)
 {
     kin_import_rows *rows = g->rows;
     uint32_t cell = g->table == 0 ? kin_import_cell_of(g->import, row)
                                   : kin_import_table_cell(g->import, g->table, rows->shard, row);
     cell -= rows->first_cell;
-    if (rows->count == rows->capacity || rows->next[cell] == rows->end[cell]) fail_changed(g);
-    rows->count++;
-    return rows->rows + rows->next[cell]++ * rows->stride;
+    uint64_t next = rows->next[cell]++;
+    if (next == rows->end[cell]) fail_changed(g);
+    uint64_t *place = rows->rows + next * stride;
+    __builtin_prefetch(place + AHEAD_WORDS, 1);
+    return place;
 }
 
 /* Rows with keys, or of one code. */
@@ -263,7 +341,7 @@ static void take_one_by_one(gathering *g, const uint8_t *data, uint64_t count, u
             key += bytes;
             continue;
         }
-        uint64_t arrival = rows->count, *place = place_of(g, row);
+        uint64_t arrival = rows->count++, *place = place_of(g, row, rows->stride);
         rows->ids[arrival] = row[rows->words];
         rows->key_end[arrival] = at += bytes;
         row[rows->words] = arrival;
@@ -271,30 +349,41 @@ static void take_one_by_one(gathering *g, const uint8_t *data, uint64_t count, u
     }
 }
 
-/* What one rank sent: without keys, rows are aligned. */
-static void take(gathering *g, const uint8_t *data, uint64_t count, uint64_t key_bytes)
+/* stride is a constant where it is inlined. */
+static inline void take_all(gathering *g, const uint64_t *row, uint64_t count, unsigned stride)
 {
-    unsigned stride = g->rows->stride;
-    if (g->sink != NULL || g->rows->ids != NULL) {
-        take_one_by_one(g, data, count, key_bytes);
-        return;
-    }
-    const uint64_t *row = (const uint64_t *)(const void *)data;
     for (uint64_t i = 0; i < count; i++, row += stride) {
-        uint64_t *place = place_of(g, row);
+        uint64_t *place = place_of(g, row, stride);
         for (unsigned w = 0; w < stride; w++)
             place[w] = row[w];
     }
+    g->rows->count += count;
+}
+
+/* What one rank sent: without keys, rows are aligned. */
+static void take(gathering *g, const uint8_t *data, uint64_t count, uint64_t key_bytes)
+{
+    const uint64_t *row = (const uint64_t *)(const void *)data;
+    if (g->sink == NULL && g->rows->count + count > g->rows->capacity) fail_changed(g);
+    if (g->sink != NULL || g->rows->ids != NULL)
+        take_one_by_one(g, data, count, key_bytes);
+    else if (g->rows->stride == 1)
+        take_all(g, row, count, 1);
+    else if (g->rows->stride == 2)
+        take_all(g, row, count, 2);
+    else
+        take_all(g, row, count, g->rows->stride);
 }
 
 static void send_and_take(gathering *g)
 {
     uint64_t total = 0;
+    int own = kin_comm_rank(g->import->comm); /* whose rows stay where they are */
     memcpy(g->facts_out.data, g->counts, 2 * (size_t)g->ranks * sizeof *g->counts);
     kin_comm_exchange(g->import->comm, &g->facts_out, &g->facts_in);
     memcpy(g->coming, g->facts_in.data, 2 * (size_t)g->ranks * sizeof *g->coming);
     for (int r = 0; r < g->ranks; r++) {
-        uint64_t bytes = parcel_bytes(g, g->coming + 2 * (size_t)r);
+        uint64_t bytes = r == own ? 0 : parcel_bytes(g, g->coming + 2 * (size_t)r);
         g->in.at[r] = (int)total;
         g->in.bytes[r] = (int)bytes;
         total += bytes;
@@ -311,10 +400,12 @@ static void send_and_take(gathering *g)
         g->in.data = kin_realloc(g->in.data, (size_t)total, 1);
         g->in_capacity = (size_t)total;
     }
+    g->out.bytes[own] = 0;
     kin_comm_exchange(g->import->comm, &g->out, &g->in);
     for (int r = 0; r < g->ranks; r++) {
         const uint64_t *coming = g->coming + 2 * (size_t)r;
-        if (coming[0] > 0) take(g, g->in.data + g->in.at[r], coming[0], coming[1]);
+        const kin_comm_parcel *from = r == own ? &g->out : &g->in;
+        if (coming[0] > 0) take(g, from->data + from->at[r], coming[0], coming[1]);
     }
 }
 
@@ -335,8 +426,12 @@ static void run_rounds(gathering *g)
                 import,
                 kin_key_lines_read(&import->keys, first, count, &g->text, g->key_bytes, &error),
                 &error);
-        find_owners(g, count);
-        pack(g, first, count);
+        if (g->direct) {
+            scatter_rows(g, first, count);
+        } else {
+            find_owners(g, count);
+            pack(g, first, count);
+        }
         send_and_take(g);
         if (import->progress != NULL)
             kin_progress_update(import->progress,

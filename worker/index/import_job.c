@@ -1,6 +1,7 @@
 #include "worker/index/import_job.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,9 +25,12 @@
 #define ROWS_FILE "task-rows"
 /* Tasks smaller than this are not worth a rank of their own. */
 #define TASK_ROWS_MIN ((uint64_t)1 << 18)
-/* What a task may exceed its share by: the sample knows shares of 64 tasks to 3 %. */
-#define TASK_MARGIN 1.02
-#define MEMORY_SHARE 0.85
+/* What a task may exceed its share by in the sample, so that the last one does not leave a rest;
+ * and in truth, in standard deviations of a share that a sample knows. */
+#define TASK_MARGIN 1.005
+#define TASK_DEVIATIONS 4
+/* Nobody knows how long the keys of a task are. */
+#define KEYED_MARGIN 1.1
 
 static kin_digest options_digest(const kin_import_state *import)
 {
@@ -44,21 +48,33 @@ static kin_digest options_digest(const kin_import_state *import)
     return digest;
 }
 
+/* Tasks of rows of row_bytes, of which the largest takes `most` bytes at most, as far as one can
+ * know before all codes were seen: as few as possible, but work for all ranks. */
+static uint64_t fitting_tasks(const kin_import_state *import, double row_bytes, double most)
+{
+    uint64_t ranks = (uint64_t)kin_comm_ranks(import->comm), count = import->source.count;
+    uint64_t useful = count / TASK_ROWS_MIN + 1, tasks = ranks < useful ? ranks : useful;
+    double samples = (double)kin_import_sample_count(import);
+    for (;; tasks += tasks % ranks == 0 ? ranks : 1) {
+        double share = (double)count / (double)tasks * TASK_MARGIN;
+        double deviation = tasks == 1 ? 0 : sqrt((double)tasks / samples);
+        if (share * (1 + TASK_DEVIATIONS * deviation) * row_bytes <= most || share < 2) break;
+    }
+    return tasks;
+}
+
 /* Rank 0: how many rows a task is to have, so that it fits the memory of a rank, and all ranks have
  * something to do. Tests may ask for fewer. */
 static void choose_task_rows(kin_import_state *import)
 {
     uint64_t ranks = (uint64_t)kin_comm_ranks(import->comm), count = import->source.count;
-    uint64_t key_bytes = import->keys.path == NULL ? 0 : import->keys.key_bytes / count + 1;
+    double most = (double)kin_import_memory_for_rows(import->options->memory_bytes, ranks);
+    double key_bytes = (double)import->keys.key_bytes / (double)count;
     const char *rows = getenv("KINDRED_IMPORT_ROWS");
     for (uint32_t further = 0; further < 2; further++) {
-        uint64_t row = kin_import_row_bytes(import, further) + (further ? 0 : key_bytes);
-        double fitting =
-            (double)kin_import_memory_for_rows(import->options->memory_bytes, ranks) * MEMORY_SHARE;
-        uint64_t most = (uint64_t)(fitting / (double)row) + 1;
-        uint64_t tasks = (count + most - 1) / most, useful = count / TASK_ROWS_MIN + 1;
-        if (tasks < ranks) tasks = useful < ranks ? useful : ranks;
-        if (tasks > 1) tasks = (tasks + ranks - 1) / ranks * ranks;
+        double row_bytes = (double)kin_import_row_bytes(import, further);
+        if (!further && import->keys.path != NULL) row_bytes = KEYED_MARGIN * (row_bytes + key_bytes);
+        uint64_t tasks = fitting_tasks(import, row_bytes, most);
         import->task_rows[further] = (uint64_t)((double)count / (double)tasks * TASK_MARGIN) + 1;
         if (rows != NULL && atoll(rows) > 0) import->task_rows[further] = (uint64_t)atoll(rows);
     }
@@ -371,6 +387,7 @@ static void run_stages(kin_import_state *import)
 {
     kin_manifest manifest = {0};
     int64_t begin_ns = kin_clock_ns(), start_ns = begin_ns;
+    import->sorter = kin_row_sorter_new(kin_import_tick, import);
     kin_import_make_codes(import);
     kin_clock_lap(&start_ns, &import->make_ns);
     make_plan(import);
@@ -433,6 +450,7 @@ static void close_all(kin_import_state *import)
          i++)
         kin_import_route_fini(&import->ranges[i].route);
     free(import->ranges);
+    kin_row_sorter_destroy(&import->sorter);
     if (import->arena != NULL) munmap(import->arena, import->arena_bytes);
     kin_import_route_fini(&import->route);
     kin_import_plan_fini(&import->plan);

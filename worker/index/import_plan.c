@@ -24,6 +24,7 @@ typedef struct maker {
     uint64_t count;
     uint64_t *shard_from;             /* [shards + 1]: where in the sample a shard starts */
     uint64_t *rotated;                /* scratch: as large as the sample */
+    kin_row_sorter *sorter;
     uint32_t capacity, cell_capacity; /* of plan->units, and of its cells */
 } maker;
 
@@ -203,7 +204,7 @@ static void cut_table(maker *m, uint32_t table, uint32_t shard)
         kin_code_rotate(&code, m->plan->bits, m->plan->rotation[table]);
         memcpy(m->rotated + i * m->words, code.word, m->words * 8);
     }
-    kin_row_sort(m->rotated, count, m->words, no_tick, NULL);
+    kin_row_sort(m->sorter, m->rotated, count, m->words);
     cut_units(m, table, shard, &zero, m->rotated, count, sample_limit(m, table));
 }
 
@@ -265,13 +266,15 @@ void kin_import_plan_make(kin_import_plan *plan, const kin_import_wishes *wishes
                .wishes = wishes,
                .words = wishes->bits / 64,
                .sample = sample,
-               .count = sample_count};
-    kin_row_sort(sample, sample_count, m.words, no_tick, NULL);
+               .count = sample_count,
+               .sorter = kin_row_sorter_new(no_tick, NULL)};
+    kin_row_sort(m.sorter, sample, sample_count, m.words);
     m.rotated = kin_malloc(sample_count * m.words * sizeof *m.rotated);
     cut_shards(&m);
     cut_tables(&m);
     group_units(&m);
     plan->cell_rows = kin_calloc(plan->cell_count, sizeof *plan->cell_rows);
+    kin_row_sorter_destroy(&m.sorter);
     free(m.rotated);
     free(m.shard_from);
 }

@@ -34,6 +34,13 @@ static inline uint32_t kin_import_route_find(const kin_import_route *route, cons
 {
     uint64_t prefix = code[0] >> (64 - KIN_ROUTE_BITS);
     uint32_t low = route->guide[prefix], high = route->guide[prefix + 1];
+    if (route->words == 1) { /* without branches that nobody can foretell */
+        for (uint32_t count = high - low + 1, half; count > 1; count -= half) {
+            half = count / 2;
+            low += route->starts[low + half] <= code[0] ? half : 0;
+        }
+        return low;
+    }
     while (low < high) { /* the range is one of [low, high] */
         uint32_t middle = low + (high - low + 1) / 2;
         if (kin_route_compare(route->starts + (uint64_t)middle * route->words, code,

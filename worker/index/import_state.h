@@ -10,6 +10,7 @@
 #include "worker/index/import_plan.h"
 #include "worker/index/import_route.h"
 #include "worker/index/key_lines.h"
+#include "worker/index/row_sort.h"
 #include "worker/shard/shard_share.h"
 
 /* The cells of one table and shard; empty where the shard is whole. */
@@ -33,6 +34,7 @@ typedef struct kin_import_state {
     kin_import_ranges *ranges; /* [tables][shards]: cells of further tables */
     void *arena;               /* for the rows of a task, pass after pass */
     size_t arena_bytes;
+    kin_row_sorter *sorter;
     kin_shard_outline *outlines; /* [shard_count] */
     kin_digest plan_digest;
     uint8_t *done; /* [task_count] */

@@ -8,7 +8,6 @@
 #include "common/base/memory.h"
 #include "proto/task_format.h"
 #include "worker/index/exchange.h"
-#include "worker/index/row_sort.h"
 
 /* Rows that are handed to a share at a time. */
 #define BATCH_ROWS 4096
@@ -88,11 +87,13 @@ static void close_share(kin_import_state *import, record *to, uint32_t shard,
     }
 }
 
-static kin_status flush(kin_shard_share *share, batch *held, bool with_ids, kin_error *error)
+static kin_status flush(kin_import_stream *stream, kin_error *error)
 {
-    kin_status status = kin_shard_share_codes(share, held->codes, held->count, error);
-    if (status == KIN_OK && with_ids)
-        status = kin_shard_share_ids(share, held->ids, held->count, error);
+    batch *held = stream->held;
+    kin_status status = kin_shard_share_codes(
+        stream->share, held->codes, stream->import->plan.bits / 64, held->count, error);
+    if (status == KIN_OK)
+        status = kin_shard_share_ids(stream->share, held->ids, 1, held->count, error);
     held->count = 0;
     return status;
 }
@@ -109,7 +110,7 @@ static kin_status stream_row(void *user, const uint64_t *code, uint64_t id, cons
     kin_status status = KIN_OK;
     if (key_bytes > 0) status = kin_shard_share_key(stream->share, key, key_bytes, error);
     if (status == KIN_OK && held->count == BATCH_ROWS)
-        status = flush(stream->share, held, true, error);
+        status = flush(stream, error);
     return status;
 }
 
@@ -131,7 +132,7 @@ static void close_stream(kin_import_state *import, record *to, const kin_import_
 {
     kin_error error;
     kin_import_stream *done = *stream;
-    kin_import_check(import, flush(done->share, done->held, true, &error), &error);
+    kin_import_check(import, flush(done, &error), &error);
     if (done->rows != unit->rows) {
         (void)kin_fail(&error, KIN_IO, "%s was changed while it is imported", import->source.name);
         kin_comm_fail(import->comm, &error);
@@ -158,8 +159,8 @@ static void write_copies(kin_import_state *import, record *to, const kin_import_
         held->count = left < BATCH_ROWS ? (uint32_t)left : BATCH_ROWS;
         for (uint32_t i = 0; i < held->count; i++)
             memcpy(held->codes + (size_t)i * words, unit->start.word, words * 8);
-        kin_import_check(import, kin_shard_share_codes(share, held->codes, held->count, &error),
-                         &error);
+        kin_import_check(
+            import, kin_shard_share_codes(share, held->codes, words, held->count, &error), &error);
         kin_comm_tick(import->comm);
     }
     close_share(import, to, unit->shard, &share);
@@ -167,50 +168,111 @@ static void write_copies(kin_import_state *import, record *to, const kin_import_
     free(path);
 }
 
-static void count_equal(record *to, const uint64_t *code, unsigned words)
-{
-    bool same = to->distinct > 0;
-    for (unsigned w = 0; w < words; w++)
-        same = same && to->before[w] == code[w];
-    to->equal = same ? to->equal + 1 : 1;
-    to->distinct += !same;
-    if (to->equal > to->largest) to->largest = to->equal;
-    for (unsigned w = 0; w < words; w++)
-        to->before[w] = code[w];
-}
+/* Rows of one unit on their way into one table. */
+typedef struct writing {
+    kin_import_state *import;
+    record *to;
+    const kin_import_rows *rows;
+    uint32_t table;
+    unsigned stride;
+    kin_shard_share *share;
+    char *path;
+} writing;
 
-/* Sorted rows [unit->rows] of one unit into one table. */
-static void write_table(kin_import_state *import, record *to, const kin_import_unit *unit,
-                        uint32_t table, const uint64_t *sorted, const kin_import_rows *rows)
+static writing begin_table(kin_import_state *import, record *to, const kin_import_unit *unit,
+                           uint32_t table, const kin_import_rows *rows)
 {
     char *path = kin_import_shard_path(import, unit->shard);
-    kin_shard_share *share = open_share(import, unit, table, path);
-    batch *held = kin_calloc(1, sizeof *held);
-    unsigned words = rows->words, stride = table == 0 ? rows->stride : words;
-    kin_error error;
-    for (uint64_t i = 0; i < unit->rows; i++) {
-        const uint64_t *row = sorted + i * stride;
+    return (writing){.import = import,
+                     .to = to,
+                     .rows = rows,
+                     .table = table,
+                     .stride = table == 0 ? rows->stride : rows->words,
+                     .share = open_share(import, unit, table, path),
+                     .path = path};
+}
+
+static void end_table(writing *w, uint32_t shard)
+{
+    close_share(w->import, w->to, shard, &w->share);
+    free(w->path);
+}
+
+/* How many codes there are, and how many are equal at most. words is a constant where it is
+ * inlined. */
+static inline void count_equal(record *to, const uint64_t *row, unsigned words, unsigned stride,
+                               uint64_t count)
+{
+    for (uint64_t i = 0; i < count; i++, row += stride) {
+        bool same = to->distinct > 0;
         for (unsigned w = 0; w < words; w++)
-            held->codes[(size_t)held->count * words + w] = row[w];
-        if (table == 0) {
-            uint64_t at = row[words];
-            count_equal(to, row, words);
-            held->ids[held->count] = rows->ids == NULL ? at : rows->ids[at];
-            if (rows->ids != NULL) {
-                uint64_t from = at == 0 ? 0 : rows->key_end[at - 1];
-                kin_import_check(import,
-                                 kin_shard_share_key(share, rows->keys + from,
-                                                     (uint32_t)(rows->key_end[at] - from), &error),
-                                 &error);
-            }
-        }
-        if (++held->count < BATCH_ROWS && i + 1 < unit->rows) continue;
-        kin_import_check(import, flush(share, held, table == 0, &error), &error);
-        kin_comm_tick(import->comm);
+            same = same && to->before[w] == row[w];
+        to->equal = same ? to->equal + 1 : 1;
+        to->distinct += !same;
+        if (to->equal > to->largest) to->largest = to->equal;
+        for (unsigned w = 0; w < words; w++)
+            to->before[w] = row[w];
     }
-    close_share(import, to, unit->shard, &share);
-    free(held);
-    free(path);
+}
+
+/* Rows with keys: their positions say where id and key are. */
+static void write_keyed(writing *w, const uint64_t *row, uint64_t count)
+{
+    const kin_import_rows *rows = w->rows;
+    uint64_t ids[BATCH_ROWS];
+    kin_error error;
+    for (uint64_t i = 0; i < count; i++) {
+        uint64_t at = row[i * w->stride + rows->words], from = at == 0 ? 0 : rows->key_end[at - 1];
+        ids[i] = rows->ids[at];
+        kin_import_check(w->import,
+                         kin_shard_share_key(w->share, rows->keys + from,
+                                             (uint32_t)(rows->key_end[at] - from), &error),
+                         &error);
+    }
+    kin_import_check(w->import, kin_shard_share_ids(w->share, ids, 1, count, &error), &error);
+}
+
+/* The next sorted rows. */
+static void write_rows(writing *w, const uint64_t *row, uint64_t count)
+{
+    kin_error error;
+    unsigned words = w->rows->words;
+    for (uint64_t some; count > 0; row += some * w->stride, count -= some) {
+        some = count < BATCH_ROWS ? count : BATCH_ROWS;
+        kin_import_check(w->import,
+                         kin_shard_share_codes(w->share, row, w->stride, some, &error), &error);
+        if (w->table == 0) {
+            if (words == 1)
+                count_equal(w->to, row, 1, w->stride, some);
+            else
+                count_equal(w->to, row, words, w->stride, some);
+            if (w->rows->ids != NULL)
+                write_keyed(w, row, some);
+            else
+                kin_import_check(
+                    w->import,
+                    kin_shard_share_ids(w->share, row + words, w->stride, some, &error), &error);
+        }
+        kin_comm_tick(w->import->comm);
+    }
+}
+
+/* The rows of a unit, which lie cell after cell: each is sorted, and written from the cache. */
+static void sort_and_write(kin_import_state *import, record *to, const kin_import_unit *unit,
+                           uint64_t *row, const kin_import_rows *rows)
+{
+    writing w = begin_table(import, to, unit, unit->table, rows);
+    int64_t start_ns = kin_clock_ns();
+    for (uint32_t c = unit->first_cell; c < unit->first_cell + unit->cell_count; c++) {
+        uint64_t count = import->plan.cell_rows[c];
+        kin_row_sort(import->sorter, row, count, w.stride);
+        kin_clock_lap(&start_ns, &import->sort_ns);
+        write_rows(&w, row, count);
+        kin_clock_lap(&start_ns, &import->write_ns);
+        row += count * w.stride;
+    }
+    end_table(&w, unit->shard);
+    kin_clock_lap(&start_ns, &import->write_ns);
 }
 
 /* The further tables of a shard that is here as a whole: its rows lose their ids, and are sorted
@@ -226,9 +288,11 @@ static void write_further(kin_import_state *import, record *to, const kin_import
         int64_t start_ns = kin_clock_ns();
         for (uint64_t i = 0; i < unit->rows; i++)
             kin_import_rotate(data + i * words, words, plan->rotation[t] - plan->rotation[t - 1]);
-        kin_row_sort(data, unit->rows, words, kin_import_tick, import);
+        kin_row_sort(import->sorter, data, unit->rows, words);
         kin_clock_lap(&start_ns, &import->sort_ns);
-        write_table(import, to, unit, t, data, rows);
+        writing w = begin_table(import, to, unit, t, rows);
+        write_rows(&w, data, unit->rows);
+        end_table(&w, unit->shard);
         kin_clock_lap(&start_ns, &import->write_ns);
     }
 }
@@ -250,21 +314,6 @@ static void write_record(kin_import_state *import, uint32_t task, record *writte
     kin_buffer_fini(&bytes);
 }
 
-/* Rows lie cell after cell. */
-static void sort_cells(kin_import_state *import, const kin_import_task *task,
-                       const kin_import_rows *rows)
-{
-    const kin_import_plan *plan = &import->plan;
-    const kin_import_unit *last = &plan->units[task->first_unit + task->unit_count - 1];
-    uint64_t *at = rows->rows;
-    if (rows->count == 0) return;
-    for (uint32_t c = rows->first_cell; c < last->first_cell + last->cell_count; c++) {
-        kin_row_sort(at, plan->cell_rows[c], rows->stride, kin_import_tick, import);
-        at += plan->cell_rows[c] * rows->stride;
-        kin_comm_tick(import->comm);
-    }
-}
-
 void kin_import_write(kin_import_state *import, uint32_t task, kin_import_rows *rows,
                       kin_import_stream **stream)
 {
@@ -272,24 +321,19 @@ void kin_import_write(kin_import_state *import, uint32_t task, kin_import_rows *
     const kin_import_task *work = &plan->tasks[task];
     const kin_import_unit *unit = &plan->units[work->first_unit];
     record written = {0};
-    int64_t start_ns = kin_clock_ns();
     if (*stream != NULL) {
         close_stream(import, &written, unit, stream);
     } else if (unit->single) {
         write_copies(import, &written, unit);
     } else {
-        sort_cells(import, work, rows);
-        kin_clock_lap(&start_ns, &import->sort_ns);
         uint64_t *data = rows->rows;
         for (uint32_t u = 0; u < work->unit_count; u++, unit++) {
-            write_table(import, &written, unit, unit->table, data, rows);
-            kin_clock_lap(&start_ns, &import->write_ns);
-            uint64_t *next = data + unit->rows * rows->stride;
+            sort_and_write(import, &written, unit, data, rows);
             if (unit->whole) write_further(import, &written, unit, data, rows);
-            start_ns = kin_clock_ns();
-            data = next;
+            data += unit->rows * rows->stride;
         }
     }
+    int64_t start_ns = kin_clock_ns();
     write_record(import, task, &written);
     kin_clock_lap(&start_ns, &import->write_ns);
     free(written.runs);

@@ -1,27 +1,49 @@
 #include "worker/index/row_sort.h"
 
-#include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/base/check.h"
+#include "common/base/memory.h"
 #include "common/code/code.h"
 
 #define RADIX 256
-/* Below so many rows, insertion is faster than counting 256 bins. */
-#define FEW_ROWS 32
-/* So many rows stay in the cache while they are gone over once more. */
-#define NEAR_ROWS 4096
+/* So few rows are inserted one by one. */
+#define FEW_ROWS 16
+/* Rows by way of the sorter: the memory that the caches of a core hold about. */
+#define SPARE_BYTES ((size_t)2 << 20)
+/* Bins have so many rows on average; more bins would leave the caches. */
+#define BIN_ROWS 2
+#define BIN_BITS_MAX 15
 /* Rows that are sorted between two calls of tick. */
 #define TICK_ROWS (1u << 22)
 /* A code and its id. */
 #define WORDS_MAX (KIN_CODE_WORDS_MAX + 1)
 
-/* One sort: words and what it owes to tick. */
-typedef struct sorter {
+struct kin_row_sorter {
     void (*tick)(void *user);
     void *user;
     uint64_t since_tick;
-} sorter;
+    uint64_t *spare;                  /* [SPARE_BYTES] */
+    uint32_t ends[1 << BIN_BITS_MAX]; /* of bins */
+};
+
+kin_row_sorter *kin_row_sorter_new(void (*tick)(void *user), void *user)
+{
+    kin_row_sorter *sorter = kin_calloc(1, sizeof *sorter);
+    sorter->tick = tick;
+    sorter->user = user;
+    sorter->spare = kin_malloc(SPARE_BYTES);
+    return sorter;
+}
+
+void kin_row_sorter_destroy(kin_row_sorter **sorter)
+{
+    if (*sorter == NULL) return;
+    free((*sorter)->spare);
+    free(*sorter);
+    *sorter = NULL;
+}
 
 static inline bool comes_before(const uint64_t *a, const uint64_t *b, unsigned words)
 {
@@ -30,15 +52,24 @@ static inline bool comes_before(const uint64_t *a, const uint64_t *b, unsigned w
     return a[words - 1] < b[words - 1];
 }
 
+static inline void copy_row(uint64_t *to, const uint64_t *from, unsigned words)
+{
+    for (unsigned w = 0; w < words; w++)
+        to[w] = from[w];
+}
+
 static inline void insert_all(uint64_t *rows, uint64_t count, unsigned words)
 {
     uint64_t held[WORDS_MAX];
     for (uint64_t i = 1; i < count; i++) {
         uint64_t place = i;
-        memcpy(held, rows + i * words, words * sizeof *rows);
-        for (; place > 0 && comes_before(held, rows + (place - 1) * words, words); place--)
-            memcpy(rows + place * words, rows + (place - 1) * words, words * sizeof *rows);
-        memcpy(rows + place * words, held, words * sizeof *rows);
+        if (!comes_before(rows + i * words, rows + (i - 1) * words, words)) continue;
+        copy_row(held, rows + i * words, words);
+        do {
+            copy_row(rows + place * words, rows + (place - 1) * words, words);
+            place--;
+        } while (place > 0 && comes_before(held, rows + (place - 1) * words, words));
+        copy_row(rows + place * words, held, words);
     }
 }
 
@@ -47,8 +78,8 @@ static inline unsigned digit_of(const uint64_t *row, unsigned byte)
     return (unsigned)(row[byte / 8] >> (56 - 8 * (byte % 8))) & (RADIX - 1);
 }
 
-/* Puts every row into the bin of its byte; ends [RADIX] says where each bin ends. Returns how many
- * rows the fullest bin has; nothing was moved where these are all. */
+/* Puts every row into the bin of its byte, in place; ends [RADIX] says where each bin ends. Returns
+ * how many rows the fullest bin has; nothing was moved where these are all. */
 static inline uint64_t split(uint64_t *rows, uint64_t count, unsigned words, unsigned byte,
                              uint64_t *ends)
 {
@@ -65,55 +96,106 @@ static inline uint64_t split(uint64_t *rows, uint64_t count, unsigned words, uns
     }
     for (unsigned bin = 0; fullest < count && bin < RADIX; bin++) {
         while (next[bin] < ends[bin]) {
-            memcpy(held, rows + next[bin] * words, words * sizeof *rows);
+            copy_row(held, rows + next[bin] * words, words);
             unsigned home = digit_of(held, byte);
             while (home != bin) { /* the row that lies where this one belongs is the next to go */
                 uint64_t *place = rows + next[home]++ * words;
-                memcpy(other, place, words * sizeof *rows);
-                memcpy(place, held, words * sizeof *rows);
-                memcpy(held, other, words * sizeof *rows);
+                copy_row(other, place, words);
+                copy_row(place, held, words);
+                copy_row(held, other, words);
                 home = digit_of(held, byte);
             }
-            memcpy(rows + next[bin]++ * words, held, words * sizeof *rows);
+            copy_row(rows + next[bin]++ * words, held, words);
         }
     }
     return fullest;
 }
 
-/* words is a constant where this is inlined. */
-static inline void sort_level(sorter *s, uint64_t *rows, uint64_t count, unsigned words,
-                              unsigned byte,
-                              void (*level)(sorter *s, uint64_t *rows, uint64_t count,
-                                            unsigned byte))
+typedef void sort_level(kin_row_sorter *s, uint64_t *rows, uint64_t count, unsigned byte);
+
+/* Rows that were put into bins by bits of one word: sorts bin after bin. */
+static inline void sort_bins(kin_row_sorter *s, uint64_t *rows, uint64_t count, unsigned words,
+                             unsigned word, unsigned shift, sort_level *level)
+{
+    for (uint64_t first = 0, end; first < count; first = end) {
+        uint64_t bin = rows[first * words + word] >> shift;
+        for (end = first + 1; end < count && rows[end * words + word] >> shift == bin;)
+            end++;
+        if (end - first <= FEW_ROWS)
+            insert_all(rows + first * words, end - first, words);
+        else
+            level(s, rows + first * words, end - first, word * 8);
+    }
+}
+
+/* Rows that fit into the spare memory, and are equal before word `word`: by the first bits in which
+ * any two differ. */
+static inline void sort_near(kin_row_sorter *s, uint64_t *rows, uint64_t count, unsigned words,
+                             unsigned word, sort_level *level)
+{
+    uint64_t differing = 0;
+    for (; word < words; word++) {
+        for (uint64_t i = 0; i < count; i++)
+            differing |= rows[i * words + word] ^ rows[word];
+        if (differing != 0) break;
+    }
+    if (word == words) return;
+    unsigned top = 64 - (unsigned)__builtin_clzll(differing), bits = 1;
+    while (bits < BIN_BITS_MAX && bits < top && count >> bits > BIN_ROWS)
+        bits++;
+    unsigned shift = top - bits, bins = 1u << bits, mask = bins - 1;
+    uint32_t sum = 0, fullest = 0;
+    memset(s->ends, 0, bins * sizeof *s->ends);
+    for (uint64_t i = 0; i < count; i++)
+        s->ends[rows[i * words + word] >> shift & mask]++;
+    for (unsigned bin = 0; bin < bins; bin++) {
+        uint32_t held = s->ends[bin];
+        if (held > fullest) fullest = held;
+        s->ends[bin] = sum; /* where it starts, to begin with */
+        sum += held;
+    }
+    for (uint64_t i = 0; i < count; i++) {
+        const uint64_t *row = rows + i * words;
+        copy_row(s->spare + (uint64_t)s->ends[row[word] >> shift & mask]++ * words, row, words);
+    }
+    memcpy(rows, s->spare, count * words * sizeof *rows);
+    if (fullest <= FEW_ROWS)
+        insert_all(rows, count, words); /* in one go: every row is near its place */
+    else
+        sort_bins(s, rows, count, words, word, shift, level);
+}
+
+/* Rows that are equal before byte `byte`. words is a constant where this is inlined. */
+static inline void sort_rows(kin_row_sorter *s, uint64_t *rows, uint64_t count, unsigned words,
+                             unsigned byte, sort_level *level)
 {
     uint64_t ends[RADIX], start = 0;
     if (count <= FEW_ROWS) {
         insert_all(rows, count, words);
-        return;
+    } else if (count * words * sizeof *rows <= SPARE_BYTES) {
+        sort_near(s, rows, count, words, byte / 8, level);
+        s->since_tick += count;
+    } else {
+        uint64_t fullest = count;
+        for (; fullest == count; byte++) {
+            if (byte == 8 * words) return;
+            fullest = split(rows, count, words, byte, ends);
+        }
+        for (unsigned bin = 0; bin < RADIX && byte < 8 * words; bin++) {
+            if (ends[bin] - start > 1) level(s, rows + start * words, ends[bin] - start, byte);
+            start = ends[bin];
+        }
+        s->since_tick += count / 4;
     }
-    uint64_t fullest = count;
-    for (; fullest == count; byte++) {
-        if (byte == 8 * words) return;
-        fullest = split(rows, count, words, byte, ends);
-    }
-    if (fullest <= FEW_ROWS && count <= NEAR_ROWS) {
-        insert_all(rows, count, words); /* bin by bin, in one go: every row is near its place */
-        return;
-    }
-    for (unsigned bin = 0; bin < RADIX && byte < 8 * words; bin++) {
-        if (ends[bin] - start > 1) level(s, rows + start * words, ends[bin] - start, byte);
-        start = ends[bin];
-    }
-    s->since_tick += count / 4; /* a row is seen by some four levels */
     if (s->since_tick < TICK_ROWS) return;
     s->since_tick = 0;
     s->tick(s->user);
 }
 
-#define DEFINE_LEVEL(words)                                                             \
-    static void level_##words(sorter *s, uint64_t *rows, uint64_t count, unsigned byte) \
-    {                                                                                   \
-        sort_level(s, rows, count, words, byte, level_##words);                         \
+#define DEFINE_LEVEL(words)                                                                 \
+    static void level_##words(kin_row_sorter *s, uint64_t *rows, uint64_t count, unsigned byte) \
+    {                                                                                       \
+        sort_rows(s, rows, count, words, byte, level_##words);                              \
     }
 
 DEFINE_LEVEL(1)
@@ -122,12 +204,9 @@ DEFINE_LEVEL(3)
 DEFINE_LEVEL(4)
 DEFINE_LEVEL(5)
 
-void kin_row_sort(uint64_t *rows, uint64_t count, unsigned words, void (*tick)(void *user),
-                  void *user)
+void kin_row_sort(kin_row_sorter *sorter, uint64_t *rows, uint64_t count, unsigned words)
 {
-    static void (*const levels[])(sorter *, uint64_t *, uint64_t,
-                                  unsigned) = {level_1, level_2, level_3, level_4, level_5};
-    sorter s = {.tick = tick, .user = user};
+    static sort_level *const levels[] = {level_1, level_2, level_3, level_4, level_5};
     KIN_CHECK(words >= 1 && words <= WORDS_MAX);
-    if (count > 1) levels[words - 1](&s, rows, count, 0);
+    if (count > 1) levels[words - 1](sorter, rows, count, 0);
 }

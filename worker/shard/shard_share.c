@@ -109,15 +109,15 @@ kin_status kin_shard_share_open(kin_shard_share **share, const char *path,
     return KIN_OK;
 }
 
-/* The starts of all buckets up to `bucket`, which begins with the next row. */
-static kin_status add_starts(kin_shard_share *share, uint64_t bucket, kin_error *error)
+/* The starts of all buckets up to `bucket`, which begins with row `row` of the share. */
+static kin_status add_starts(kin_shard_share *share, uint64_t bucket, uint64_t row,
+                             kin_error *error)
 {
-    uint64_t row = share->range.first_row + share->codes;
     kin_status status = KIN_OK;
     for (; share->next_start <= bucket && share->next_start < share->starts_end && status == KIN_OK;
          share->next_start++) {
         uint8_t number[8];
-        kin_store_le64(number, row);
+        kin_store_le64(number, share->range.first_row + row);
         status = kin_container_span_append(share->spans[SPAN_STARTS], number,
                                            share->outline->meta.start_bytes, error);
     }
@@ -163,42 +163,102 @@ static kin_status flush_group(kin_shard_share *share, bool at_end, kin_error *er
     return status;
 }
 
-kin_status kin_shard_share_codes(kin_shard_share *share, const uint64_t *codes, uint64_t count,
-                                 kin_error *error)
+/* Looks at the order of codes and starts their buckets. words is a constant where it is inlined. */
+static inline __attribute__((always_inline)) kin_status
+look_at(kin_shard_share *share, const uint64_t *codes, unsigned words, unsigned stride,
+        uint64_t count, kin_error *error)
+{
+    uint32_t bucket_bits = share->outline->meta.table[share->range.table].bucket_bits;
+    kin_status status = KIN_OK;
+    uint64_t before[KIN_CODE_WORDS_MAX];
+    memcpy(before, share->before.word, words * sizeof *before);
+    for (uint64_t i = 0; i < count && status == KIN_OK; i++) {
+        const uint64_t *code = codes + i * stride;
+        unsigned w = 0;
+        while (w + 1 < words && code[w] == before[w])
+            w++;
+        KIN_CHECK(code[w] >= before[w]);
+        for (w = 0; w < words; w++)
+            before[w] = code[w];
+        uint64_t bucket = bucket_bits == 0 ? 0 : code[0] >> (64 - bucket_bits);
+        if (bucket >= share->next_start)
+            status = add_starts(share, bucket, share->codes + i, error);
+    }
+    memcpy(share->before.word, before, words * sizeof *before);
+    return status;
+}
+
+/* Puts a code behind those of the group that is not full yet. */
+static kin_status add_code(kin_shard_share *share, const uint64_t *code, kin_error *error)
+{
+    unsigned words = share->outline->meta.bits / 64;
+    memcpy(share->group + (size_t)share->group_to++ * words, code, words * sizeof *code);
+    share->codes++;
+    return share->group_to == KIN_TABLE_GROUP ? flush_group(share, false, error) : KIN_OK;
+}
+
+/* Whole groups of 16 codes. */
+static kin_status add_groups(kin_shard_share *share, const uint64_t *codes, unsigned stride,
+                             uint64_t groups, kin_error *error)
 {
     const kin_shard_meta *meta = &share->outline->meta;
     unsigned words = meta->bits / 64;
     uint32_t bucket_bits = meta->table[share->range.table].bucket_bits;
+    uint8_t group[KIN_TABLE_GROUP * KIN_CODE_BYTES_MAX];
+    uint64_t together[KIN_TABLE_GROUP * KIN_CODE_WORDS_MAX];
+    size_t bytes = kin_table_group_bytes(meta->bits, bucket_bits);
     kin_status status = KIN_OK;
-    KIN_CHECK(count <= share->range.rows - share->codes);
-    for (uint64_t i = 0; i < count && status == KIN_OK; i++) {
-        const uint64_t *code = codes + i * words;
-        int order = 1;
-        for (unsigned w = 0; w < words && order == 1; w++)
-            if (code[w] != share->before.word[w]) order = code[w] > share->before.word[w] ? 2 : 0;
-        KIN_CHECK(order > 0);
-        memcpy(share->before.word, code, words * sizeof *code);
-        uint64_t bucket = kin_table_bucket_of(&share->before, bucket_bits);
-        if (bucket >= share->next_start) status = add_starts(share, bucket, error);
-        memcpy(share->group + (size_t)share->group_to++ * words, code, words * sizeof *code);
-        share->codes++;
-        if (status == KIN_OK && share->group_to == KIN_TABLE_GROUP)
-            status = flush_group(share, false, error);
+    for (uint64_t g = 0; g < groups && status == KIN_OK; g++) {
+        for (unsigned lane = 0; lane < KIN_TABLE_GROUP; lane++, codes += stride)
+            for (unsigned w = 0; w < words; w++)
+                together[lane * words + w] = codes[w];
+        kin_table_pack(together, meta->bits, bucket_bits, group);
+        status = kin_container_span_append(share->spans[SPAN_GROUPS], group, bytes, error);
+        share->codes += KIN_TABLE_GROUP;
     }
     return status;
 }
 
-kin_status kin_shard_share_ids(kin_shard_share *share, const uint64_t *ids, uint64_t count,
-                               kin_error *error)
+kin_status kin_shard_share_codes(kin_shard_share *share, const uint64_t *codes, unsigned stride,
+                                 uint64_t count, kin_error *error)
 {
+    unsigned words = share->outline->meta.bits / 64;
+    uint64_t done = 0, groups;
+    KIN_CHECK(count <= share->range.rows - share->codes && stride >= words);
+    kin_status status = words == 1   ? look_at(share, codes, 1, stride, count, error)
+                        : words == 2 ? look_at(share, codes, 2, stride, count, error)
+                                     : look_at(share, codes, 4, stride, count, error);
+    for (; done < count && share->group_to > 0 && status == KIN_OK; done++)
+        status = add_code(share, codes + done * stride, error);
+    groups = (count - done) / KIN_TABLE_GROUP;
+    if (status == KIN_OK)
+        status = add_groups(share, codes + done * stride, stride, groups, error);
+    for (done += groups * KIN_TABLE_GROUP; done < count && status == KIN_OK; done++)
+        status = add_code(share, codes + done * stride, error);
+    return status;
+}
+
+/* Ids that go to the file at a time. */
+#define IDS_TOGETHER 512
+
+kin_status kin_shard_share_ids(kin_shard_share *share, const uint64_t *ids, unsigned stride,
+                               uint64_t count, kin_error *error)
+{
+    uint8_t bytes[IDS_TOGETHER * 8 + 8];
+    uint32_t id_bytes = share->outline->meta.id_bytes;
+    uint64_t most = 0, together;
     kin_status status = KIN_OK;
     KIN_CHECK(count <= share->range.rows - share->ids);
-    for (uint64_t i = 0; i < count && status == KIN_OK; i++) {
-        uint8_t id[8];
-        KIN_CHECK(ids[i] <= share->outline->facts.id_max);
-        kin_store_le64(id, ids[i]);
-        status = kin_container_span_append(share->spans[SPAN_IDS], id,
-                                           share->outline->meta.id_bytes, error);
+    for (uint64_t i = 0; i < count && status == KIN_OK; i += together) {
+        together = count - i < IDS_TOGETHER ? count - i : IDS_TOGETHER;
+        uint8_t *at = bytes;
+        for (uint64_t j = i; j < i + together; j++, at += id_bytes) {
+            kin_store_le64(at, ids[j * stride]); /* what is too long is written over */
+            most |= ids[j * stride] > share->outline->facts.id_max;
+        }
+        KIN_CHECK(most == 0);
+        status = kin_container_span_append(share->spans[SPAN_IDS], bytes, together * id_bytes,
+                                           error);
     }
     share->ids += count;
     return status;
@@ -232,7 +292,7 @@ kin_status kin_shard_share_finish(kin_shard_share **share, kin_block_run runs[KI
     kin_status status = KIN_OK;
     if (done->group_to > done->group_from) status = flush_group(done, at_end, error);
     if (status == KIN_OK && done->starts_end > 0)
-        status = add_starts(done, done->starts_end - 1, error);
+        status = add_starts(done, done->starts_end - 1, done->codes, error);
     for (uint32_t i = 0; i < KIN_SHARD_SHARE_RUNS && status == KIN_OK; i++)
         if (done->spans[i] != NULL)
             status = kin_container_span_finish(&done->spans[i], &runs[i], error);

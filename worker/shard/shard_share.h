@@ -35,12 +35,14 @@ typedef struct kin_shard_share kin_shard_share;
 KIN_MUST_USE kin_status kin_shard_share_open(kin_shard_share **share, const char *path,
                                              const kin_shard_outline *outline,
                                              const kin_shard_range *range, kin_error *error);
-/* The next codes [count][bits / 64], rotated, which never fall: KIN_CHECKed. */
+/* The next codes, rotated, which never fall: KIN_CHECKed. codes [count][stride >= bits / 64]: words
+ * behind a code's are others'. */
 KIN_MUST_USE kin_status kin_shard_share_codes(kin_shard_share *share, const uint64_t *codes,
-                                              uint64_t count, kin_error *error);
-/* Of table 0: the ids of the next rows, and the keys, row by row, where the shard has some. */
+                                              unsigned stride, uint64_t count, kin_error *error);
+/* Of table 0: the ids of the next rows, the first of each ids [count][stride], and the keys, row by
+ * row, where the shard has some. */
 KIN_MUST_USE kin_status kin_shard_share_ids(kin_shard_share *share, const uint64_t *ids,
-                                            uint64_t count, kin_error *error);
+                                            unsigned stride, uint64_t count, kin_error *error);
 KIN_MUST_USE kin_status kin_shard_share_key(kin_shard_share *share, const void *key, uint32_t bytes,
                                             kin_error *error);
 #define KIN_SHARD_SHARE_RUNS 5
