@@ -5,22 +5,36 @@
 /* The top 32 bits fit into a word shift for every number of bucket bits. */
 _Static_assert(KIN_TABLE_BUCKET_BITS_MAX < 32, "a bucket is less than half a word");
 
-void kin_table_pack(const uint64_t *codes, uint32_t bits, uint32_t bucket_bits, uint8_t *group)
+/* words and tail_bytes are constants where this is inlined. */
+static inline __attribute__((always_inline)) void pack(const uint64_t *codes, uint32_t words,
+                                                       uint32_t tail_bytes, uint32_t mask,
+                                                       uint8_t *group)
 {
-    uint32_t words = bits / 64, planes = bits / 32 - 1, mask = kin_table_tail_mask(bucket_bits);
-    for (uint32_t plane = 0; plane < planes; plane++)
+    for (uint32_t plane = 0; plane < 2 * words - 1; plane++)
         for (uint32_t lane = 0; lane < KIN_TABLE_GROUP; lane++, group += 4)
             kin_store_le32(
                 group, (uint32_t)(codes[lane * words + words - 1 - plane / 2] >> 32 * (plane % 2)));
     for (uint32_t lane = 0; lane < KIN_TABLE_GROUP; lane++) {
         uint32_t tail = (uint32_t)(codes[lane * words] >> 32) & mask;
-        if (kin_table_tail_bytes(bucket_bits) == 1)
+        if (tail_bytes == 1)
             group[lane] = (uint8_t)tail;
-        else if (kin_table_tail_bytes(bucket_bits) == 2)
+        else if (tail_bytes == 2)
             kin_store_le16(group + (size_t)2 * lane, (uint16_t)tail);
         else
             kin_store_le32(group + (size_t)4 * lane, tail);
     }
+}
+
+void kin_table_pack(const uint64_t *codes, uint32_t bits, uint32_t bucket_bits, uint8_t *group)
+{
+    uint32_t words = bits / 64, mask = kin_table_tail_mask(bucket_bits);
+    uint32_t tail_bytes = kin_table_tail_bytes(bucket_bits);
+    if (words == 1 && tail_bytes == 1)
+        pack(codes, 1, 1, mask, group);
+    else if (words == 1 && tail_bytes == 2)
+        pack(codes, 1, 2, mask, group);
+    else
+        pack(codes, words, tail_bytes, mask, group);
 }
 
 uint32_t kin_table_bucket(const kin_code_table *table, uint64_t entry, uint32_t *hint)

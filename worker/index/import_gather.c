@@ -29,11 +29,12 @@ typedef struct gathering {
     kin_buffer text;     /* of the block's keys */
     uint16_t *key_bytes; /* [block_rows]; NULL: no keys */
     uint16_t *owner;     /* [block_rows]: rank, or NOBODY */
-    kin_import_route tasks; /* ranges of codes; empty where the code alone does not say whose it is */
-    uint16_t *task_owner;   /* [tasks.count]: rank, or NOBODY */
-    uint64_t *counts;    /* [ranks][2]: rows and bytes of keys for each rank */
-    uint64_t *coming;    /* [ranks][2] */
-    bool direct; /* rows go to their owners' regions of `out` as they are read */
+    kin_import_route
+        tasks;            /* ranges of codes; empty where the code alone does not say whose it is */
+    uint16_t *task_owner; /* [tasks.count]: rank, or NOBODY */
+    uint64_t *counts;     /* [ranks][2]: rows and bytes of keys for each rank */
+    uint64_t *coming;     /* [ranks][2] */
+    bool direct;          /* rows go to their owners' regions of `out` as they are read */
     kin_comm_parcel facts_out, facts_in, out, in;
     size_t in_capacity;
 } gathering;

@@ -73,7 +73,8 @@ static void choose_task_rows(kin_import_state *import)
     const char *rows = getenv("KINDRED_IMPORT_ROWS");
     for (uint32_t further = 0; further < 2; further++) {
         double row_bytes = (double)kin_import_row_bytes(import, further);
-        if (!further && import->keys.path != NULL) row_bytes = KEYED_MARGIN * (row_bytes + key_bytes);
+        if (!further && import->keys.path != NULL)
+            row_bytes = KEYED_MARGIN * (row_bytes + key_bytes);
         uint64_t tasks = fitting_tasks(import, row_bytes, most);
         import->task_rows[further] = (uint64_t)((double)count / (double)tasks * TASK_MARGIN) + 1;
         if (rows != NULL && atoll(rows) > 0) import->task_rows[further] = (uint64_t)atoll(rows);

@@ -8,8 +8,8 @@
 #include "common/base/memory.h"
 #include "worker/index/row_sort.h"
 
-/* Rows of a cell, about: a megabyte with their ids. Fewer samples than some do not divide a unit
- * evenly. */
+/* Rows of a cell, about: a megabyte with their ids. More cells take longer to be found than their
+ * rows are sorted faster. Fewer samples than some do not divide a unit evenly. */
 #define CELL_ROWS 65536
 #define CELL_SAMPLES_MIN 8
 /* Small tasks, which are those of tests, have some cells, too. */
@@ -22,8 +22,8 @@ typedef struct maker {
     unsigned words;
     uint64_t *sample; /* [count][words], sorted */
     uint64_t count;
-    uint64_t *shard_from;             /* [shards + 1]: where in the sample a shard starts */
-    uint64_t *rotated;                /* scratch: as large as the sample */
+    uint64_t *shard_from; /* [shards + 1]: where in the sample a shard starts */
+    uint64_t *rotated;    /* scratch: as large as the sample */
     kin_row_sorter *sorter;
     uint32_t capacity, cell_capacity; /* of plan->units, and of its cells */
 } maker;

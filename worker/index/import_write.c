@@ -90,8 +90,8 @@ static void close_share(kin_import_state *import, record *to, uint32_t shard,
 static kin_status flush(kin_import_stream *stream, kin_error *error)
 {
     batch *held = stream->held;
-    kin_status status = kin_shard_share_codes(
-        stream->share, held->codes, stream->import->plan.bits / 64, held->count, error);
+    kin_status status = kin_shard_share_codes(stream->share, held->codes,
+                                              stream->import->plan.bits / 64, held->count, error);
     if (status == KIN_OK)
         status = kin_shard_share_ids(stream->share, held->ids, 1, held->count, error);
     held->count = 0;
@@ -109,8 +109,7 @@ static kin_status stream_row(void *user, const uint64_t *code, uint64_t id, cons
     stream->rows++;
     kin_status status = KIN_OK;
     if (key_bytes > 0) status = kin_shard_share_key(stream->share, key, key_bytes, error);
-    if (status == KIN_OK && held->count == BATCH_ROWS)
-        status = flush(stream, error);
+    if (status == KIN_OK && held->count == BATCH_ROWS) status = flush(stream, error);
     return status;
 }
 
@@ -239,8 +238,8 @@ static void write_rows(writing *w, const uint64_t *row, uint64_t count)
     unsigned words = w->rows->words;
     for (uint64_t some; count > 0; row += some * w->stride, count -= some) {
         some = count < BATCH_ROWS ? count : BATCH_ROWS;
-        kin_import_check(w->import,
-                         kin_shard_share_codes(w->share, row, w->stride, some, &error), &error);
+        kin_import_check(w->import, kin_shard_share_codes(w->share, row, w->stride, some, &error),
+                         &error);
         if (w->table == 0) {
             if (words == 1)
                 count_equal(w->to, row, 1, w->stride, some);
@@ -250,8 +249,8 @@ static void write_rows(writing *w, const uint64_t *row, uint64_t count)
                 write_keyed(w, row, some);
             else
                 kin_import_check(
-                    w->import,
-                    kin_shard_share_ids(w->share, row + words, w->stride, some, &error), &error);
+                    w->import, kin_shard_share_ids(w->share, row + words, w->stride, some, &error),
+                    &error);
         }
         kin_comm_tick(w->import->comm);
     }

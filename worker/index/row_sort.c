@@ -58,18 +58,15 @@ static inline void copy_row(uint64_t *to, const uint64_t *from, unsigned words)
         to[w] = from[w];
 }
 
-static inline void insert_all(uint64_t *rows, uint64_t count, unsigned words)
+/* rows [count], which may be `to`, in order. */
+static inline void insert_all(uint64_t *to, const uint64_t *rows, uint64_t count, unsigned words)
 {
     uint64_t held[WORDS_MAX];
-    for (uint64_t i = 1; i < count; i++) {
-        uint64_t place = i;
-        if (!comes_before(rows + i * words, rows + (i - 1) * words, words)) continue;
+    for (uint64_t place, i = 0; i < count; i++) {
         copy_row(held, rows + i * words, words);
-        do {
-            copy_row(rows + place * words, rows + (place - 1) * words, words);
-            place--;
-        } while (place > 0 && comes_before(held, rows + (place - 1) * words, words));
-        copy_row(rows + place * words, held, words);
+        for (place = i; place > 0 && comes_before(held, to + (place - 1) * words, words); place--)
+            copy_row(to + place * words, to + (place - 1) * words, words);
+        copy_row(to + place * words, held, words);
     }
 }
 
@@ -122,7 +119,7 @@ static inline void sort_bins(kin_row_sorter *s, uint64_t *rows, uint64_t count, 
         for (end = first + 1; end < count && rows[end * words + word] >> shift == bin;)
             end++;
         if (end - first <= FEW_ROWS)
-            insert_all(rows + first * words, end - first, words);
+            insert_all(rows + first * words, rows + first * words, end - first, words);
         else
             level(s, rows + first * words, end - first, word * 8);
     }
@@ -158,11 +155,12 @@ static inline void sort_near(kin_row_sorter *s, uint64_t *rows, uint64_t count, 
         const uint64_t *row = rows + i * words;
         copy_row(s->spare + (uint64_t)s->ends[row[word] >> shift & mask]++ * words, row, words);
     }
+    if (fullest <= FEW_ROWS) {
+        insert_all(rows, s->spare, count, words); /* in one go: every row is near its place */
+        return;
+    }
     memcpy(rows, s->spare, count * words * sizeof *rows);
-    if (fullest <= FEW_ROWS)
-        insert_all(rows, count, words); /* in one go: every row is near its place */
-    else
-        sort_bins(s, rows, count, words, word, shift, level);
+    sort_bins(s, rows, count, words, word, shift, level);
 }
 
 /* Rows that are equal before byte `byte`. words is a constant where this is inlined. */
@@ -171,7 +169,7 @@ static inline void sort_rows(kin_row_sorter *s, uint64_t *rows, uint64_t count, 
 {
     uint64_t ends[RADIX], start = 0;
     if (count <= FEW_ROWS) {
-        insert_all(rows, count, words);
+        insert_all(rows, rows, count, words);
     } else if (count * words * sizeof *rows <= SPARE_BYTES) {
         sort_near(s, rows, count, words, byte / 8, level);
         s->since_tick += count;
@@ -192,10 +190,10 @@ static inline void sort_rows(kin_row_sorter *s, uint64_t *rows, uint64_t count, 
     s->tick(s->user);
 }
 
-#define DEFINE_LEVEL(words)                                                                 \
+#define DEFINE_LEVEL(words)                                                                     \
     static void level_##words(kin_row_sorter *s, uint64_t *rows, uint64_t count, unsigned byte) \
-    {                                                                                       \
-        sort_rows(s, rows, count, words, byte, level_##words);                              \
+    {                                                                                           \
+        sort_rows(s, rows, count, words, byte, level_##words);                                  \
     }
 
 DEFINE_LEVEL(1)

@@ -164,9 +164,10 @@ static kin_status flush_group(kin_shard_share *share, bool at_end, kin_error *er
 }
 
 /* Looks at the order of codes and starts their buckets. words is a constant where it is inlined. */
-static inline __attribute__((always_inline)) kin_status
-look_at(kin_shard_share *share, const uint64_t *codes, unsigned words, unsigned stride,
-        uint64_t count, kin_error *error)
+static inline __attribute__((always_inline)) kin_status look_at(kin_shard_share *share,
+                                                                const uint64_t *codes,
+                                                                unsigned words, unsigned stride,
+                                                                uint64_t count, kin_error *error)
 {
     uint32_t bucket_bits = share->outline->meta.table[share->range.table].bucket_bits;
     kin_status status = KIN_OK;
@@ -231,8 +232,7 @@ kin_status kin_shard_share_codes(kin_shard_share *share, const uint64_t *codes, 
     for (; done < count && share->group_to > 0 && status == KIN_OK; done++)
         status = add_code(share, codes + done * stride, error);
     groups = (count - done) / KIN_TABLE_GROUP;
-    if (status == KIN_OK)
-        status = add_groups(share, codes + done * stride, stride, groups, error);
+    if (status == KIN_OK) status = add_groups(share, codes + done * stride, stride, groups, error);
     for (done += groups * KIN_TABLE_GROUP; done < count && status == KIN_OK; done++)
         status = add_code(share, codes + done * stride, error);
     return status;
@@ -257,8 +257,8 @@ kin_status kin_shard_share_ids(kin_shard_share *share, const uint64_t *ids, unsi
             most |= ids[j * stride] > share->outline->facts.id_max;
         }
         KIN_CHECK(most == 0);
-        status = kin_container_span_append(share->spans[SPAN_IDS], bytes, together * id_bytes,
-                                           error);
+        status =
+            kin_container_span_append(share->spans[SPAN_IDS], bytes, together * id_bytes, error);
     }
     share->ids += count;
     return status;
