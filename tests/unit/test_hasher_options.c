@@ -21,7 +21,8 @@ static const struct {
     {"pcah", " "},
     {"sh", " "},
     {"autoencoder",
-     " seed layers epochs pretrain-epochs batch patience rate pretrain-rate noise decay held-out "},
+     " seed layers epochs pretrain-epochs batch patience rate pretrain-rate noise input-dropout "
+     "decay held-out code-layer whitening neighbours walk components evening "},
     {"supervised",
      " seed labels layers head epochs batch patience rate noise dropout input-dropout "
      "decay held-out "},
@@ -94,7 +95,7 @@ static void zeros_are_zeros(void **state)
     const char *none[] = {"--hasher", "autoencoder", "--pretrain-epochs", "0", NULL};
     assert_int_equal(parse(&options, &error, none), KIN_OK);
     training = kin_hasher_options_training(&options);
-    assert_true(training.pretrain_epochs == KIN_TRAIN_NO_EPOCHS && training.neighbour == NULL);
+    assert_true(training.pretrain_epochs == KIN_TRAIN_NO_EPOCHS && training.neighbour->walk == 8);
 }
 
 static void defaults_are_the_methods(void **state)

@@ -18,7 +18,7 @@ static void free_energy(void **state)
     enum { V = 5, H = 6 };
     kin_random random = {.state = 3};
     for (int gaussian = 0; gaussian < 2; gaussian++) {
-        kin_rbm rbm = {V, H, gaussian};
+        kin_rbm rbm = {V, H, gaussian, false};
         float p[V * H + V + H], v[V];
         for (size_t i = 0; i < V * H + V + H; i++)
             p[i] = (float)kin_random_gaussian(&random);
@@ -44,6 +44,41 @@ static void free_energy(void **state)
     }
 }
 
+/* The same with linear hidden units: an integral over them, by steps of a grid. */
+static void free_energy_of_linear_units(void **state)
+{
+    (void)state;
+    enum { V = 4, H = 2 };
+    const double step = 0.05, pi = 3.14159265358979323846;
+    kin_random random = {.state = 8};
+    for (int gaussian = 0; gaussian < 2; gaussian++) {
+        kin_rbm rbm = {V, H, gaussian, true};
+        float p[V * H + V + H], v[V];
+        for (size_t i = 0; i < V * H + V + H; i++)
+            p[i] = (float)(0.7 * kin_random_gaussian(&random));
+        for (size_t i = 0; i < V; i++)
+            v[i] = gaussian ? (float)kin_random_gaussian(&random) : (float)(i % 2);
+        double sum = 0, visible = 0, inputs[H];
+        for (size_t j = 0; j < V; j++) {
+            double c = p[V * H + H + j];
+            visible += gaussian ? (v[j] - c) * (v[j] - c) / 2 : -v[j] * c;
+        }
+        for (size_t i = 0; i < H; i++) {
+            inputs[i] = p[V * H + i];
+            for (size_t j = 0; j < V; j++)
+                inputs[i] += (double)p[i * V + j] * v[j];
+        }
+        for (double a = -15; a < 15; a += step)
+            for (double b = -15; b < 15; b += step) {
+                double hidden = (a * a + b * b) / 2 - a * inputs[0] - b * inputs[1];
+                sum += exp(-hidden) * step * step;
+            }
+        double wanted = visible - log(sum) + log(2 * pi) * H / 2;
+        double got = kin_rbm_free_energy(&rbm, p, v);
+        if (fabs(got - wanted) > 1e-6 * (1 + fabs(wanted))) fail_msg("%g, not %g", got, wanted);
+    }
+}
+
 static double logistic(double x)
 {
     return 1 / (1 + exp(-x));
@@ -58,7 +93,7 @@ static void divergence(void **state)
     kin_random random = {.state = 5};
     kin_blas_init();
     for (int gaussian = 0; gaussian < 2; gaussian++) {
-        kin_rbm rbm = {V, H, gaussian};
+        kin_rbm rbm = {V, H, gaussian, false};
         float p[V * H + V + H], rows[ROWS * V], gradient[V * H + V + H];
         double wanted[V * H + V + H] = {0}, error = 0;
         for (size_t i = 0; i < V * H + V + H; i++)
@@ -130,10 +165,10 @@ static double mean_energy(const kin_rbm *rbm, const float *parameters, const flo
     return sum / (double)count;
 }
 
-static void learns_bars_and_stripes(void **state)
+static void learn_bars(bool linear)
 {
-    (void)state;
-    kin_rbm rbm = {PIXELS, HIDDEN, false};
+    kin_rbm rbm = {PIXELS, HIDDEN, false, linear};
+    float rate = linear ? 0.005f : 0.1f; /* linear units know no bound: Hinton 2010 */
     float pictures[PICTURES * PIXELS], noise[PICTURES * PIXELS];
     size_t count = kin_rbm_parameters(&rbm);
     float *p = kin_malloc(count * sizeof *p), *gradient = kin_malloc(count * sizeof *p);
@@ -152,7 +187,7 @@ static void learns_bars_and_stripes(void **state)
         if (step == 0) first = last;
         for (size_t i = 0; i < count; i++) {
             velocity[i] = 0.5f * velocity[i] + gradient[i];
-            p[i] -= 0.1f * velocity[i];
+            p[i] -= rate * velocity[i];
         }
     }
     double after = mean_energy(&rbm, p, pictures, PICTURES);
@@ -169,10 +204,18 @@ static void learns_bars_and_stripes(void **state)
     free(scratch);
 }
 
+static void learns_bars_and_stripes(void **state)
+{
+    (void)state;
+    learn_bars(false);
+    learn_bars(true);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(free_energy),
+        cmocka_unit_test(free_energy_of_linear_units),
         cmocka_unit_test(divergence),
         cmocka_unit_test(learns_bars_and_stripes),
     };

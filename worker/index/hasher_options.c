@@ -30,6 +30,7 @@ void kin_hasher_options_init(kin_hasher_options *options)
                                     .input_dropout = -1,
                                     .decay = -1,
                                     .held_out = -1,
+                                    .whitening = -1,
                                     .evening = -1,
                                     .temperature = -1,
                                     .geometry = -1,
@@ -75,13 +76,15 @@ static const struct option_use {
     REAL("pretrain-rate", pretrain_rate, "autoencoder"),
     REAL("noise", noise, "autoencoder, supervised"),
     REAL("dropout", dropout, "supervised"),
-    REAL("input-dropout", input_dropout, "neighbour, supervised"),
+    REAL("input-dropout", input_dropout, "autoencoder, neighbour, supervised"),
     REAL("decay", decay, "autoencoder, supervised"),
     REAL("held-out", held_out, "autoencoder, supervised"),
-    NUMBER("neighbours", neighbours, "neighbour"),
-    NUMBER("walk", walk, "neighbour"),
-    NUMBER("components", components, "neighbour"),
-    REAL("evening", evening, "neighbour"),
+    TEXT("code-layer", code_layer, "autoencoder"),
+    REAL("whitening", whitening, "autoencoder"),
+    NUMBER("neighbours", neighbours, "autoencoder, neighbour"),
+    NUMBER("walk", walk, "autoencoder, neighbour"),
+    NUMBER("components", components, "autoencoder, neighbour"),
+    REAL("evening", evening, "autoencoder, neighbour"),
     REAL("temperature", temperature, "neighbour"),
     REAL("geometry", geometry, "neighbour"),
     REAL("stretch", stretch, "neighbour"),
@@ -190,22 +193,24 @@ static void set_real(double *target, double given)
     if (given >= 0) *target = given;
 }
 
+/* What the method neighbour is told, and autoencoder of its graph and walks. */
 static kin_status check_neighbour(kin_hasher_options *o, kin_error *error)
 {
     kin_neighbour_options *n = &o->neighbour;
+    *n = KIN_NEIGHBOUR_OPTIONS_DEFAULT;
+    set_count(&n->neighbours, o->neighbours);
+    set_count(&n->walk, o->walk);
+    set_count(&n->components, o->components);
+    set_real(&n->evening, o->evening);
+    if (!is_listed("neighbour", o->hasher)) return kin_neighbour_options_check(n, error);
     if (o->layers != NULL && o->width_count != 2)
         return kin_fail(error, KIN_BAD_INPUT,
                         "--layers is '%s'; the hasher neighbour takes two widths, as 1024-512",
                         o->layers);
-    *n = KIN_NEIGHBOUR_OPTIONS_DEFAULT;
     for (uint32_t l = 0; l < o->width_count; l++)
         n->hidden[l] = o->widths[l];
-    set_count(&n->neighbours, o->neighbours);
-    set_count(&n->walk, o->walk);
-    set_count(&n->components, o->components);
     set_count(&n->epochs, o->epochs);
     set_count(&n->batch, o->batch);
-    set_real(&n->evening, o->evening);
     set_real(&n->temperature, o->temperature);
     set_real(&n->geometry, o->geometry);
     set_real(&n->stretch, o->stretch);
@@ -213,6 +218,11 @@ static kin_status check_neighbour(kin_hasher_options *o, kin_error *error)
     set_real(&n->dropout, o->input_dropout);
     set_real(&n->rate, o->rate);
     return kin_neighbour_options_check(n, error);
+}
+
+static bool has_neighbours(const kin_hasher_options *options)
+{
+    return is_listed(options->hasher, "autoencoder, neighbour");
 }
 
 kin_status kin_hasher_options_check(kin_hasher_options *options, kin_error *error)
@@ -234,8 +244,7 @@ kin_status kin_hasher_options_check(kin_hasher_options *options, kin_error *erro
                         (long long)options->bits, KIN_LEARNED_BITS_MIN, KIN_CODE_BITS_MAX,
                         KIN_LEARNED_BITS_STEP);
     status = read_layers(options, error);
-    if (status == KIN_OK && is_listed("neighbour", options->hasher))
-        status = check_neighbour(options, error);
+    if (status == KIN_OK && has_neighbours(options)) status = check_neighbour(options, error);
     return status;
 }
 
@@ -270,6 +279,7 @@ void kin_hasher_options_describe(const kin_hasher_options *o, kin_buffer *text)
                       (long long)o->patience);
     kin_buffer_printf(text, "%.17g %.17g %.17g %.17g %.17g %.17g %.17g ", o->rate, o->pretrain_rate,
                       o->noise, o->dropout, o->input_dropout, o->decay, o->held_out);
+    kin_buffer_printf(text, "%s %.17g ", o->code_layer == NULL ? "-" : o->code_layer, o->whitening);
     kin_buffer_printf(text, "%lld %lld %lld %.17g %.17g %.17g %.17g %.17g",
                       (long long)o->neighbours, (long long)o->walk, (long long)o->components,
                       o->evening, o->temperature, o->geometry, o->stretch, o->quantization);
@@ -317,5 +327,9 @@ kin_train_options kin_hasher_options_training(const kin_hasher_options *options)
         .decay = given(options->decay),
         .held_out = given(options->held_out),
         .head = head_of(options->head),
-        .neighbour = is_listed("neighbour", options->hasher) ? &options->neighbour : NULL};
+        .code_layer = options->code_layer != NULL && strcmp(options->code_layer, "logistic") == 0
+                          ? KIN_CODE_LOGISTIC
+                          : KIN_CODE_LINEAR,
+        .whitening = given(options->whitening),
+        .neighbour = has_neighbours(options) ? &options->neighbour : NULL};
 }

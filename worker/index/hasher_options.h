@@ -18,12 +18,12 @@
 typedef struct kin_hasher_options {
     const char *hasher; /* a method, or the path of an encoder file */
     const char *labels; /* as kin_dataset_options has them; NULL: none */
-    const char *layers, *head;
+    const char *layers, *head, *code_layer;
     int64_t bits, seed; /* after the check: those that are taken */
     /* Less than 0: not given. */
     int64_t iterations, epochs, pretrain_epochs, batch, patience, neighbours, walk, components;
     double rate, pretrain_rate, noise, dropout, input_dropout, decay, held_out;
-    double evening, temperature, geometry, stretch, quantization;
+    double whitening, evening, temperature, geometry, stretch, quantization;
     uint32_t widths[KIN_HASHER_LAYERS_MAX]; /* of layers */
     uint32_t width_count;
     kin_neighbour_options neighbour; /* what the above are to this method */
@@ -55,6 +55,8 @@ void kin_hasher_options_fini(kin_hasher_options *options);
         {"dropout", 0, KIN_OPTION_REAL, &(o)->dropout, 0, 1, NULL},                                \
         {"input-dropout", 0, KIN_OPTION_REAL, &(o)->input_dropout, 0, 1, NULL},                    \
         {"decay", 0, KIN_OPTION_REAL, &(o)->decay, 0, 1000, NULL},                                 \
+        {"code-layer", 0, KIN_OPTION_TEXT, &(o)->code_layer, 0, 0, "linear|logistic"},             \
+        {"whitening", 0, KIN_OPTION_REAL, &(o)->whitening, 0, 1, NULL},                            \
         {"neighbours", 0, KIN_OPTION_NUMBER, &(o)->neighbours, 1, KIN_NEIGHBOURS_MAX, NULL},       \
         {"walk", 0, KIN_OPTION_NUMBER, &(o)->walk, 0, KIN_NEIGHBOUR_WALK_MAX, NULL},               \
         {"components", 0, KIN_OPTION_NUMBER, &(o)->components, 1, KIN_NEIGHBOUR_WIDTH_MAX, NULL},  \
@@ -73,9 +75,9 @@ void kin_hasher_options_fini(kin_hasher_options *options);
     "      --head KIND      of supervised: softmax (default), linear or logistic\n"              \
     "      --layers N-N-..  units between features and code, or none\n"                          \
     "      --epochs, --pretrain-epochs, --batch, --rate, --pretrain-rate, --noise, --dropout,\n" \
-    "      --input-dropout, --decay, --held-out, --patience, --iterations, --neighbours,\n"      \
-    "      --walk, --components, --evening, --temperature, --geometry, --stretch,\n"             \
-    "      --quantization: each is of some methods, see the manual\n"
+    "      --input-dropout, --decay, --held-out, --patience, --iterations, --code-layer,\n"      \
+    "      --whitening, --neighbours, --walk, --components, --evening, --temperature,\n"         \
+    "      --geometry, --stretch, --quantization: each is of some methods, see the manual\n"
 
 /* After parsing: widths; the file, where hasher is not a method but a path; then bits and seed are
  * the file's. KIN_BAD_INPUT with one sentence: a value out of its range, or an option that is given

@@ -6,44 +6,68 @@
 
 #include "common/base/check.h"
 #include "common/base/memory.h"
+#include "common/base/random.h"
+#include "worker/train/code_rotation.h"
 #include "worker/train/fit.h"
 #include "worker/train/floats.h"
 #include "worker/train/loss.h"
-#include "worker/train/rbm.h"
+#include "worker/train/moments.h"
+#include "worker/train/neighbour.h"
+#include "worker/train/neighbour_graph.h"
+#include "worker/train/neighbour_sample.h"
+#include "worker/train/rbm_stack.h"
 #include "worker/train/visible.h"
 
-/* Shares of the work: pretraining, then fine-tuning. */
-#define PRETRAINING_END 0.2
+/* Shares of the work: the graph, pretraining, fine-tuning; then the code layer is turned. */
+#define GRAPH_END 0.1
+#define PRETRAINING_END 0.3
+#define TUNING_END 0.95
 /* Weight of a bit's squared distance from a half of ones, a bit. */
 #define BALANCE 0.1
-enum { SEED_RBM = 100, DEPTH_MAX = KIN_HASHER_LAYERS_MAX };
+enum { SEED_RBM = 100, SEED_WALK = 101, SEED_ROTATION = 102, DEPTH_MAX = KIN_HASHER_LAYERS_MAX };
 
 /* Encoder widths[0] (features) .. widths[depth] (code), the decoder back. */
 typedef struct autoencoder {
     const kin_train_options *options;
+    kin_neighbour_options graph;
+    const kin_train_source *whole;
+    kin_train_source source;     /* what is learned from: the whole, or what the graph has of it */
+    kin_neighbour_sample sample; /* its graph; without neighbours where nothing walks */
     kin_visible visible;
     size_t widths[DEPTH_MAX + 1], depth;
     kin_mlp *encoder, *decoder;
     kin_mlp_work *encoder_work, *decoder_work;
     size_t bits, encoder_parameters, parameters;
-    float *input; /* [rows][features]: visible */
-    float *back;  /* [rows][features]: the gradient of what the decoder makes */
-    float *code_back;
-    /* The machine that is pretrained now, on what the ones before it make of the input. */
-    kin_rbm rbm;
-    size_t level;
-    float *stack[DEPTH_MAX]; /* parameters of the machines before it */
-    float *scratch, *levels[2];
+    float *input;     /* [rows][features]: visible */
+    float *target;    /* [rows][features]: what is to be reconstructed; the input, without walks */
+    float *back;      /* [rows][features]: the gradient of what the decoder makes */
+    uint64_t *ends;   /* [rows]: of walks */
+    float *code_back; /* [rows][bits] */
+    kin_rbm_stack *stack;
 } autoencoder;
+
+static bool walks(const autoencoder *a)
+{
+    return a->graph.walk > 0;
+}
+
+static bool is_linear(const kin_train_options *options)
+{
+    return options->code_layer == KIN_CODE_LINEAR;
+}
 
 static void build_networks(autoencoder *a, size_t rows)
 {
-    kin_layer_spec up[2 * DEPTH_MAX + 1], down[2 * DEPTH_MAX];
+    kin_layer_spec up[2 * DEPTH_MAX + 2], down[2 * DEPTH_MAX];
     size_t up_count = 0, down_count = 0;
+    const kin_train_options *o = a->options;
+    if (o->input_dropout > 0)
+        up[up_count++] = (kin_layer_spec){KIN_LAYER_DROPOUT, 0, o->input_dropout};
     for (size_t l = 1; l <= a->depth; l++) {
+        bool code = l == a->depth;
         up[up_count++] = (kin_layer_spec){KIN_LAYER_AFFINE, a->widths[l], 0};
-        if (l == a->depth) up[up_count++] = (kin_layer_spec){KIN_LAYER_NOISE, 0, a->options->noise};
-        up[up_count++] = (kin_layer_spec){KIN_LAYER_LOGISTIC, 0, 0};
+        if (code && o->noise > 0) up[up_count++] = (kin_layer_spec){KIN_LAYER_NOISE, 0, o->noise};
+        if (!code || !is_linear(o)) up[up_count++] = (kin_layer_spec){KIN_LAYER_LOGISTIC, 0, 0};
     }
     for (size_t l = a->depth; l-- > 0;) {
         down[down_count++] = (kin_layer_spec){KIN_LAYER_AFFINE, a->widths[l], 0};
@@ -56,6 +80,8 @@ static void build_networks(autoencoder *a, size_t rows)
     a->encoder_parameters = kin_mlp_parameters(a->encoder);
     a->parameters = a->encoder_parameters + kin_mlp_parameters(a->decoder);
     a->input = kin_malloc(rows * a->widths[0] * sizeof(float));
+    a->target = walks(a) ? kin_malloc(rows * a->widths[0] * sizeof(float)) : a->input;
+    a->ends = kin_malloc(rows * sizeof *a->ends);
     a->back = kin_malloc(rows * a->widths[0] * sizeof(float));
     a->code_back = kin_malloc(rows * a->bits * sizeof(float));
 }
@@ -66,23 +92,23 @@ static void autoencoder_fini(autoencoder *a)
     kin_mlp_work_destroy(&a->decoder_work);
     kin_mlp_destroy(&a->encoder);
     kin_mlp_destroy(&a->decoder);
-    for (size_t i = 0; i < DEPTH_MAX; i++)
-        free(a->stack[i]);
-    free(a->levels[0]);
-    free(a->levels[1]);
-    free(a->scratch);
+    kin_rbm_stack_destroy(&a->stack);
+    if (a->target != a->input) free(a->target);
     free(a->input);
+    free(a->ends);
     free(a->back);
     free(a->code_back);
+    kin_neighbour_sample_fini(&a->sample);
 }
 
-/* The squared error a number, and each bit's share of ones, of a slice. */
+/* The squared error a number and, unless code is NULL, each bit's share of ones, of a slice. */
 static void add_extras(const kin_fit_slice *slice, double loss, double error, const float *code,
                        size_t bits, float *extras)
 {
     float share = 1 / (float)slice->batch_rows;
     extras[KIN_FIT_LOSS] = (float)loss;
     extras[KIN_FIT_ERROR] = (float)error;
+    if (code == NULL) return;
     memset(extras + KIN_FIT_ONES, 0, bits * sizeof *extras);
     for (size_t i = 0; i < slice->count; i++)
         for (size_t b = 0; b < bits; b++)
@@ -97,8 +123,26 @@ static double reconstruct(autoencoder *a, const float *values, const float *code
     const float *made = kin_mlp_forward(a->decoder, a->decoder_work, values + a->encoder_parameters,
                                         NULL, code, rows, training, 0);
     if (a->visible.binary)
-        return kin_loss_logistic(made, a->input, rows, features, weight, a->back);
-    return kin_loss_squares(made, a->input, rows, features, weight, a->back);
+        return kin_loss_logistic(made, a->target, rows, features, weight, a->back);
+    return kin_loss_squares(made, a->target, rows, features, weight, a->back);
+}
+
+/* The visible units of a slice, and those that are to be made of them. seed: of the walks; 0: one
+ * for each row that is always the same. */
+static void look(autoencoder *a, const kin_fit_slice *slice, uint64_t seed)
+{
+    const kin_neighbour_sample *s = &a->sample;
+    size_t rows = slice->count, features = a->widths[0];
+    kin_visible_rows(&a->visible, slice->rows, rows, features, a->input);
+    if (!walks(a)) return;
+    kin_random random = {.state = kin_train_seed(seed, SEED_WALK, 0)};
+    for (size_t i = 0; i < rows; i++) {
+        if (seed == 0) random.state = kin_train_seed(a->options->seed, SEED_WALK, slice->ids[i]);
+        a->ends[i] = kin_neighbour_walk(s->ids, s->neighbours, (uint32_t)slice->ids[i],
+                                        a->graph.walk, &random);
+    }
+    kin_source_rows(&a->source, a->ends, rows, a->target);
+    kin_visible_rows(&a->visible, a->target, rows, features, a->target);
 }
 
 static double squared_error(const autoencoder *a, size_t rows)
@@ -114,18 +158,12 @@ static double squared_error(const autoencoder *a, size_t rows)
     return sum * factor * factor;
 }
 
-static void tune_slice(void *user, const float *values, const kin_fit_slice *slice, float *gradient)
+/* Draws each bit of a logistic code layer towards a half of ones; returns what that adds to the
+ * loss. */
+static double balance(autoencoder *a, const float *code, size_t rows, double weight)
 {
-    autoencoder *a = user;
-    size_t rows = slice->count, bits = a->bits;
-    double weight = 1 / (double)slice->batch_rows;
-    kin_visible_rows(&a->visible, slice->rows, rows, a->widths[0], a->input);
-    const float *code = kin_mlp_forward(a->encoder, a->encoder_work, values, NULL, a->input, rows,
-                                        true, slice->seed);
-    double loss = reconstruct(a, values, code, rows, true, weight);
-    double error = squared_error(a, rows) / weight / (double)a->widths[0];
-    kin_mlp_backward(a->decoder, a->decoder_work, values + a->encoder_parameters, a->back,
-                     gradient + a->encoder_parameters, NULL, a->code_back);
+    double loss = 0;
+    size_t bits = a->bits;
     for (size_t b = 0; b < bits; b++) {
         float mean = 0, pull;
         for (size_t i = 0; i < rows; i++)
@@ -136,88 +174,46 @@ static void tune_slice(void *user, const float *values, const kin_fit_slice *sli
         for (size_t i = 0; i < rows; i++)
             a->code_back[i * bits + b] += pull;
     }
-    kin_mlp_backward(a->encoder, a->encoder_work, values, a->code_back, gradient, NULL, NULL);
-    add_extras(slice, loss, error, code, bits, gradient + a->parameters);
+    return loss;
 }
 
-/* As it will be used: of the code's bits. */
+static void tune_slice(void *user, const float *values, const kin_fit_slice *slice, float *gradient)
+{
+    autoencoder *a = user;
+    size_t rows = slice->count;
+    double weight = 1 / (double)slice->batch_rows;
+    bool linear = is_linear(a->options);
+    look(a, slice, slice->seed);
+    const float *code = kin_mlp_forward(a->encoder, a->encoder_work, values, NULL, a->input, rows,
+                                        true, slice->seed);
+    double loss = reconstruct(a, values, code, rows, true, weight);
+    double error = squared_error(a, rows) / weight / (double)a->widths[0];
+    kin_mlp_backward(a->decoder, a->decoder_work, values + a->encoder_parameters, a->back,
+                     gradient + a->encoder_parameters, NULL, a->code_back);
+    if (!linear) loss += balance(a, code, rows, weight);
+    kin_mlp_backward(a->encoder, a->encoder_work, values, a->code_back, gradient, NULL, NULL);
+    add_extras(slice, loss, error, linear ? NULL : code, a->bits, gradient + a->parameters);
+}
+
+/* As it will be used: of a logistic code layer, the bits. */
 static double tune_measure(void *user, const float *values, const kin_fit_slice *slice)
 {
     autoencoder *a = user;
-    kin_visible_rows(&a->visible, slice->rows, slice->count, a->widths[0], a->input);
+    look(a, slice, 0);
     const float *code = kin_mlp_forward(a->encoder, a->encoder_work, values, NULL, a->input,
                                         slice->count, false, 0);
+    bool linear = is_linear(a->options);
     for (size_t i = 0; i < slice->count * a->bits; i++)
-        a->code_back[i] = code[i] > 0.5f ? 1 : 0;
+        a->code_back[i] = linear ? code[i] : code[i] > 0.5f ? 1 : 0;
     return reconstruct(a, values, a->code_back, slice->count, false, 1);
 }
 
-/* What the machines that are learned make of a slice: the next one's visible units. */
-static const float *climb(autoencoder *a, const kin_fit_slice *slice)
+/* Where the parameters of a chain's n-th affine layer begin. */
+static size_t affine_at(const kin_mlp *mlp, size_t n)
 {
-    kin_visible_rows(&a->visible, slice->rows, slice->count, a->widths[0], a->input);
-    const float *visible = a->input;
-    for (size_t l = 0; l < a->level; l++) {
-        kin_rbm below = {a->widths[l], a->widths[l + 1], l == 0 && !a->visible.binary};
-        kin_rbm_up(&below, a->stack[l], visible, slice->count, a->levels[l % 2]);
-        visible = a->levels[l % 2];
-    }
-    return visible;
-}
-
-static void pretrain_slice(void *user, const float *values, const kin_fit_slice *slice,
-                           float *gradient)
-{
-    autoencoder *a = user;
-    double weight = 1 / (double)slice->batch_rows;
-    const float *visible = climb(a, slice);
-    double error = kin_rbm_divergence(&a->rbm, values, visible, slice->count, weight, slice->seed,
-                                      a->scratch, gradient) *
-                   weight;
-    float *extras = gradient + kin_rbm_parameters(&a->rbm);
-    extras[KIN_FIT_LOSS] = (float)error;
-    extras[KIN_FIT_ERROR] = (float)(error / (double)a->rbm.visible);
-}
-
-/* One machine after the other, into a->stack. */
-static kin_status pretrain(autoencoder *a, const kin_train_context *context,
-                           const kin_train_source *source, const kin_fit_split *split,
-                           kin_keeper *keeper, kin_buffer *curve, kin_error *error)
-{
-    static const char *const names[] = {"rbm 1", "rbm 2", "rbm 3", "rbm 4", "rbm 5",
-                                        "rbm 6", "rbm 7", "rbm 8", "rbm 9"};
-    kin_status status = KIN_OK;
-    for (size_t l = 0; status == KIN_OK && l < a->depth; l++) {
-        a->level = l;
-        a->rbm = (kin_rbm){a->widths[l], a->widths[l + 1], l == 0 && !a->visible.binary};
-        size_t parameters = kin_rbm_parameters(&a->rbm);
-        float *values = kin_calloc(parameters + KIN_FIT_ONES, sizeof *values);
-        kin_rbm_init(&a->rbm, kin_train_seed(a->options->seed, SEED_RBM, l), values);
-        kin_fit_problem problem = {.user = a,
-                                   .parameters = parameters,
-                                   .decayed = &(kin_span){0, a->rbm.visible * a->rbm.hidden},
-                                   .decayed_count = 1,
-                                   .decay = 2e-4,
-                                   .slice = pretrain_slice};
-        double step = PRETRAINING_END / (double)a->depth;
-        /* Gaussian units want a rate that is one or two orders smaller (Hinton 2010). */
-        double rate = a->options->pretrain_rate * (a->rbm.gaussian ? 0.02 : 1);
-        kin_fit_plan plan = {.name = names[l],
-                             .phase = (unsigned)l,
-                             .epochs = a->options->pretrain_epochs,
-                             .batch = a->options->batch,
-                             .patience = UINT32_MAX,
-                             .rate = rate,
-                             .constant_rate = true,
-                             .method = KIN_DESCENT_MOMENTUM,
-                             .momentum = 0.9,
-                             .start = step * (double)l,
-                             .end = step * (double)(l + 1)};
-        status = kin_fit(context, a->options, source, split, &problem, &plan, keeper, values, curve,
-                         error);
-        a->stack[l] = values;
-    }
-    return status;
+    for (size_t i = 0;; i++)
+        if (kin_mlp_layer(mlp, i)->kind == KIN_LAYER_AFFINE && n-- == 0)
+            return kin_mlp_layer(mlp, i)->parameters_at;
 }
 
 /* The stack as encoder, and upside down as decoder. Without pretraining the machines are as they
@@ -229,10 +225,9 @@ static void unroll(const autoencoder *a, float *values)
     kin_mlp_init(a->decoder, kin_train_seed(a->options->seed, SEED_RBM, 51), decoder, NULL);
     for (size_t l = 0; a->options->pretrain_epochs > 0 && l < a->depth; l++) {
         size_t visible = a->widths[l], hidden = a->widths[l + 1];
-        const float *from = a->stack[l];
-        size_t i = 2 * l, j = 2 * (a->depth - 1 - l);
-        float *up = values + kin_mlp_layer(a->encoder, i)->parameters_at;
-        float *down = decoder + kin_mlp_layer(a->decoder, j)->parameters_at;
+        const float *from = kin_rbm_stack_parameters(a->stack, l);
+        float *up = values + affine_at(a->encoder, l);
+        float *down = decoder + affine_at(a->decoder, a->depth - 1 - l);
         memcpy(up, from, (visible + 1) * hidden * sizeof *up);
         for (size_t r = 0; r < visible; r++)
             for (size_t c = 0; c < hidden; c++)
@@ -242,12 +237,12 @@ static void unroll(const autoencoder *a, float *values)
 }
 
 static kin_status fine_tune(autoencoder *a, const kin_train_context *context,
-                            const kin_train_source *source, const kin_fit_split *split,
-                            kin_keeper *keeper, float *values, kin_buffer *curve, kin_error *error)
+                            const kin_fit_split *split, kin_keeper *keeper, float *values,
+                            kin_buffer *curve, kin_error *error)
 {
     kin_fit_problem problem = {.user = a,
                                .parameters = a->parameters,
-                               .bits = a->bits,
+                               .bits = is_linear(a->options) ? 0 : a->bits,
                                .decay = a->options->decay,
                                .decayed = &(kin_span){0, a->parameters},
                                .decayed_count = 1,
@@ -262,8 +257,8 @@ static kin_status fine_tune(autoencoder *a, const kin_train_context *context,
                          .method = KIN_DESCENT_ADAM,
                          .momentum = 0.9,
                          .start = PRETRAINING_END,
-                         .end = 1};
-    return kin_fit(context, a->options, source, split, &problem, &plan, keeper, values, curve,
+                         .end = TUNING_END};
+    return kin_fit(context, a->options, &a->source, split, &problem, &plan, keeper, values, curve,
                    error);
 }
 
@@ -276,46 +271,164 @@ static void set_widths(autoencoder *a, const kin_train_options *options)
     a->widths[a->depth] = a->bits = options->bits;
 }
 
+/* Rows of what the graph has of the whole. */
+static void read_taken(void *user, uint64_t first, uint64_t count, float *vectors)
+{
+    const autoencoder *a = user;
+    for (uint64_t i = 0; i < count; i++) {
+        uint64_t id = (first + i) * a->whole->count / a->source.count;
+        kin_source_rows(a->whole, &id, 1, vectors + i * a->widths[0]);
+    }
+}
+
+static kin_status make_graph(autoencoder *a, const kin_train_context *context, const double *mean,
+                             kin_error *error)
+{
+    a->source = *a->whole;
+    if (!walks(a)) return KIN_OK;
+    kin_status status =
+        kin_neighbour_sample_make(context, &a->graph, a->whole, mean, &a->sample, GRAPH_END, error);
+    if (status != KIN_OK || a->sample.count == a->whole->count) return status;
+    a->source = (kin_train_source){.count = a->sample.count,
+                                   .dimensions = a->whole->dimensions,
+                                   .read = read_taken,
+                                   .user = a};
+    return KIN_OK;
+}
+
+/* The code layer's numbers, as a sample of their own. */
+typedef struct codes {
+    autoencoder *a;
+    const float *values;
+    float *rows; /* [KIN_FIT_MEASURE_ROWS][features] */
+} codes;
+
+static void read_codes(void *user, uint64_t first, uint64_t count, float *vectors)
+{
+    const codes *c = user;
+    autoencoder *a = c->a;
+    for (uint64_t i = 0; i < count; i += KIN_FIT_MEASURE_ROWS) {
+        uint64_t left = count - i;
+        size_t rows = left < KIN_FIT_MEASURE_ROWS ? (size_t)left : KIN_FIT_MEASURE_ROWS;
+        const float *run = kin_source_run(&a->source, first + i, rows, c->rows);
+        kin_visible_rows(&a->visible, run, rows, a->widths[0], a->input);
+        const float *made =
+            kin_mlp_forward(a->encoder, a->encoder_work, c->values, NULL, a->input, rows, false, 0);
+        memcpy(vectors + i * a->bits, made, rows * a->bits * sizeof *made);
+    }
+}
+
+static kin_status turn_codes(autoencoder *a, const kin_train_context *context, float *values,
+                             kin_buffer *curve, kin_error *error)
+{
+    size_t inputs = a->widths[a->depth - 1];
+    codes made = {a, values, kin_malloc(KIN_FIT_MEASURE_ROWS * a->widths[0] * sizeof(float))};
+    kin_train_source source = {.count = a->source.count,
+                               .dimensions = (uint32_t)a->bits,
+                               .read = read_codes,
+                               .user = &made};
+    kin_code_rotation rotation = {0};
+    kin_status status = kin_code_rotation_learn(context, &source, a->options->whitening,
+                                                kin_train_seed(a->options->seed, SEED_ROTATION, 0),
+                                                &rotation, TUNING_END, 1, error);
+    if (status == KIN_OK) {
+        kin_train_epoch told = {.phase = "rotation",
+                                .epoch = 1,
+                                .epochs = 1,
+                                .loss = rotation.loss,
+                                .error = NAN,
+                                .balance = NAN,
+                                .rate = NAN,
+                                .held_out = NAN};
+        kin_code_rotation_apply(&rotation, a->bits, inputs,
+                                values + affine_at(a->encoder, a->depth - 1));
+        if (context->rank == 0 && a->options->log != NULL) a->options->log(a->options->user, &told);
+        kin_buffer_printf(curve, "rotation\t1\t%.6g\tnan\tnan\tnan\tnan\n", rotation.loss);
+    }
+    kin_code_rotation_fini(&rotation);
+    free(made.rows);
+    return status;
+}
+
+static void write_draft(autoencoder *a, const float *values, const double *mean, kin_draft *draft)
+{
+    const kin_train_options *o = a->options;
+    bool linear = is_linear(o);
+    kin_draft_add_mlp(draft, a->encoder, values, NULL, 0, kin_mlp_layer_count(a->encoder));
+    if (!a->visible.binary) kin_draft_standardize(draft, mean, a->visible.scale);
+    draft->thresholds = kin_calloc(a->bits, sizeof *draft->thresholds);
+    for (size_t b = 0; b < a->bits; b++)
+        draft->thresholds[b] = linear ? 0 : 0.5f;
+    draft->iterations = o->epochs;
+    kin_buffer_printf(&draft->options, "code-layer=%s\n", linear ? "linear" : "logistic");
+    if (linear) kin_buffer_printf(&draft->options, "whitening=%g\n", o->whitening);
+    kin_buffer_printf(&draft->options, "input-dropout=%g\nwalk=%u\n", o->input_dropout,
+                      (unsigned)a->graph.walk);
+    if (walks(a))
+        kin_buffer_printf(&draft->options, "neighbours=%u\ncomponents=%zu\nevening=%g\n",
+                          (unsigned)a->sample.neighbours, a->sample.components, a->graph.evening);
+}
+
+/* Rows that one call takes: of a slice, or what is measured at once. */
+static size_t call_rows(const kin_fit_split *split, uint32_t batch)
+{
+    size_t rows = kin_fit_slice_rows(split, batch);
+    return rows < KIN_FIT_MEASURE_ROWS ? KIN_FIT_MEASURE_ROWS : rows;
+}
+
+static kin_neighbour_options graph_options(const kin_train_options *options)
+{
+    return options->neighbour != NULL ? *options->neighbour : KIN_NEIGHBOUR_OPTIONS_DEFAULT;
+}
+
 kin_status kin_learn_autoencoder(const kin_train_context *context, const kin_train_options *options,
                                  const kin_train_source *source, const double *mean,
                                  kin_draft *draft, kin_error *error)
 {
-    autoencoder a = {.options = options};
+    autoencoder a = {.options = options, .graph = graph_options(options), .whole = source};
     kin_keeper *keeper = NULL;
-    kin_fit_split split;
+    kin_fit_split split = {0};
+    float *values = NULL;
+    size_t rows;
     set_widths(&a, options);
-    kin_fit_split_init(&split, source->count, options->held_out, options->seed);
-    size_t rows = kin_fit_slice_rows(&split, options->batch), widest = 0, most = 0;
-    if (rows < KIN_FIT_MEASURE_ROWS) rows = KIN_FIT_MEASURE_ROWS;
+    kin_status status = kin_neighbour_options_check(&a.graph, error);
+    if (status == KIN_OK) status = make_graph(&a, context, mean, error);
+    if (status != KIN_OK) goto done;
+    kin_fit_split_init(&split, a.source.count, options->held_out, options->seed);
+    rows = call_rows(&split, options->batch);
     build_networks(&a, rows);
-    for (size_t l = 0; l < a.depth; l++) {
-        size_t scratch = kin_rbm_scratch(&(kin_rbm){a.widths[l], a.widths[l + 1], false}, rows);
-        if (scratch > most) most = scratch;
-        if (a.widths[l + 1] > widest) widest = a.widths[l + 1];
-    }
-    a.scratch = kin_malloc(most * sizeof *a.scratch);
-    a.levels[0] = kin_malloc(rows * widest * sizeof(float));
-    a.levels[1] = kin_malloc(rows * widest * sizeof(float));
-    float *values = kin_calloc(a.parameters + KIN_FIT_ONES + a.bits, sizeof *values);
-    kin_status status = kin_visible_look(&a.visible, context, source, mean, true, error);
-    if (status == KIN_OK) status = kin_keeper_open(&keeper, context, options, source, error);
+    a.stack = kin_rbm_stack_new(a.widths, a.depth, is_linear(options), &a.visible, rows);
+    values = kin_calloc(a.parameters + KIN_FIT_ONES + a.bits, sizeof *values);
+    status = kin_visible_look(&a.visible, context, &a.source, mean, true, error);
+    if (status == KIN_OK) status = kin_keeper_open(&keeper, context, options, &a.source, error);
     if (status == KIN_OK)
-        status = pretrain(&a, context, source, &split, keeper, &draft->curve, error);
+        status = kin_rbm_stack_learn(a.stack, context, options, &a.source, &split, GRAPH_END,
+                                     PRETRAINING_END, keeper, &draft->curve, error);
     if (status == KIN_OK) {
         unroll(&a, values);
-        status = fine_tune(&a, context, source, &split, keeper, values, &draft->curve, error);
+        status = fine_tune(&a, context, &split, keeper, values, &draft->curve, error);
     }
-    if (status == KIN_OK) {
-        kin_draft_add_mlp(draft, a.encoder, values, NULL, 0, kin_mlp_layer_count(a.encoder));
-        if (!a.visible.binary) kin_draft_standardize(draft, mean, a.visible.scale);
-        draft->thresholds = kin_calloc(a.bits, sizeof *draft->thresholds);
-        for (size_t b = 0; b < a.bits; b++)
-            draft->thresholds[b] = 0.5f;
-        draft->iterations = options->epochs;
-    }
+    if (status == KIN_OK && is_linear(options))
+        status = turn_codes(&a, context, values, &draft->curve, error);
+    if (status == KIN_OK) write_draft(&a, values, mean, draft);
+done:
     kin_keeper_close(&keeper);
     kin_fit_split_fini(&split);
     free(values);
     autoencoder_fini(&a);
     return status;
+}
+
+size_t kin_autoencoder_memory(const kin_train_options *options, size_t count, int rank,
+                              size_t slices)
+{
+    kin_neighbour_options graph = graph_options(options);
+    size_t most = graph.walk > 0 ? KIN_NEIGHBOUR_SAMPLE_MAX : SIZE_MAX;
+    size_t taken = count < most ? count : most, bytes = 0;
+    if (graph.walk > 0)
+        bytes += kin_neighbour_sample_bytes(&graph, count, options->dimensions, rank, slices);
+    if (is_linear(options))
+        bytes += kin_code_rotation_bytes(options->bits, slices,
+                                         taken * slices / KIN_TRAIN_SLICES + slices);
+    return bytes;
 }

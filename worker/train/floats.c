@@ -6,6 +6,8 @@
 #include <immintrin.h>
 #endif
 
+#include "common/base/random.h"
+
 /* What every x86-64 and AArch64 has; memory is the limit, not arithmetic. */
 #define WIDTH 4
 
@@ -143,6 +145,20 @@ void kin_floats_fill_rows(float *matrix, size_t rows, size_t columns, const floa
 {
     for (size_t i = 0; i < rows; i++)
         memcpy(matrix + i * columns, row, columns * sizeof *row);
+}
+
+void kin_floats_add_noise(float *output, const float *input, size_t count, double deviation,
+                          uint64_t seed)
+{
+    kin_random random = {.state = seed};
+    float scale = (float)(deviation * sqrt(3) / 65536);
+    for (size_t i = 0; i < count; i++) {
+        uint64_t bits = kin_random_u64(&random);
+        int32_t sum = (int32_t)((bits & 0xffff) + (bits >> 16 & 0xffff) + (bits >> 32 & 0xffff) +
+                                (bits >> 48)) -
+                      2 * 65535;
+        output[i] = input[i] + (float)sum * scale;
+    }
 }
 
 bool kin_floats_finite(const float *values, size_t count)

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* sum[i] += values[i] */
 void kin_floats_add(float *sum, const float *values, size_t count);
@@ -37,6 +38,12 @@ void kin_floats_column_sums(const float *matrix, size_t rows, size_t columns, fl
 
 /* Every row of matrix [rows][columns] becomes row [columns]. */
 void kin_floats_fill_rows(float *matrix, size_t rows, size_t columns, const float *row);
+
+/* output[i] = input[i] + noise of that standard deviation, drawn from seed: the sum of four uniform
+ * numbers of 16 bits, whose mean is 0 and whose tails end at 3.5 deviations; as good as Gaussian
+ * here, and ten times as fast. */
+void kin_floats_add_noise(float *output, const float *input, size_t count, double deviation,
+                          uint64_t seed);
 
 /* Whether all are finite. */
 bool kin_floats_finite(const float *values, size_t count);

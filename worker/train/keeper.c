@@ -33,6 +33,11 @@ static kin_digest job_of(const kin_train_options *o, const kin_train_source *sou
                       (unsigned)o->pretrain_epochs, (unsigned)o->batch, o->rate, o->pretrain_rate);
     kin_buffer_printf(&text, "%.17g %.17g %.17g %.17g %.17g %u %d ", o->noise, o->dropout,
                       o->input_dropout, o->decay, o->held_out, (unsigned)o->patience, (int)o->head);
+    const kin_neighbour_options *n = o->neighbour;
+    kin_buffer_printf(&text, "%d %.17g ", (int)o->code_layer, o->whitening);
+    if (n != NULL)
+        kin_buffer_printf(&text, "%u %u %u %.17g ", (unsigned)n->neighbours, (unsigned)n->walk,
+                          (unsigned)n->components, n->evening);
     for (size_t i = 0; i < o->layer_count; i++)
         kin_buffer_append_le32(&text, o->layers[i]);
     kin_buffer_append(&text, &o->data, sizeof o->data);

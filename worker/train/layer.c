@@ -147,22 +147,6 @@ static void dropout_back(const kin_layer *layer, const kin_layer_kept *kept, siz
         gradients[i] = kept->mask[i] ? gradients[i] * scale : 0;
 }
 
-/* The sum of four uniform numbers of 16 bits: its mean is 0, its variance 1/3, and its tails end at
- * 3.5 deviations; as good as Gaussian here, and ten times as fast. */
-static void noise(const kin_layer *layer, const float *input, size_t rows, uint64_t seed,
-                  float *output)
-{
-    kin_random random = {.state = seed};
-    float scale = (float)(layer->rate * sqrt(3) / 65536);
-    for (size_t i = 0; i < rows * layer->inputs; i++) {
-        uint64_t bits = kin_random_u64(&random);
-        int32_t sum = (int32_t)((bits & 0xffff) + (bits >> 16 & 0xffff) + (bits >> 32 & 0xffff) +
-                                (bits >> 48)) -
-                      2 * 65535;
-        output[i] = input[i] + (float)sum * scale;
-    }
-}
-
 static void sign_back(const float *input, size_t count, float *gradients)
 {
     for (size_t i = 0; i < count; i++)
@@ -203,7 +187,7 @@ void kin_layer_forward(const kin_layer *layer, kin_layer_kept *kept, const float
     else if (layer->kind == KIN_LAYER_DROPOUT)
         dropout(layer, kept, input, rows, seed, output);
     else if (layer->kind == KIN_LAYER_NOISE)
-        noise(layer, input, rows, seed, output);
+        kin_floats_add_noise(output, input, rows * layer->inputs, layer->rate, seed);
     else
         without_parameters(layer, input, rows, output);
 }

@@ -36,7 +36,7 @@ kin_status kin_learn_pcah(const kin_train_context *context, const kin_train_opti
                           kin_error *error)
 {
     double *planes = kin_malloc((size_t)options->bits * source->dimensions * sizeof *planes);
-    kin_status status = kin_pca_learn(context, source, mean, options->bits, planes, 1, error);
+    kin_status status = kin_pca_learn(context, source, mean, options->bits, planes, 0, 1, error);
     if (status == KIN_OK) kin_draft_planes(draft, options->bits, source->dimensions, planes, mean);
     free(planes);
     return status;
@@ -53,7 +53,7 @@ kin_status kin_learn_itq(const kin_train_context *context, const kin_train_optio
     double *planes = kin_calloc(bits * dimensions, sizeof *planes);
     kin_itq_slice *projected = kin_calloc(owned, sizeof *projected);
     kin_status status =
-        kin_pca_learn(context, source, mean, bits, directions, DIRECTIONS_END, error);
+        kin_pca_learn(context, source, mean, bits, directions, 0, DIRECTIONS_END, error);
     if (status == KIN_OK) {
         for (size_t s = 0; s < owned; s++) {
             projected[s] = kin_pca_project(source, kin_train_slice(context, source->count, s), bits,
@@ -165,7 +165,7 @@ kin_status kin_learn_sh(const kin_train_context *context, const kin_train_option
     size_t bits = options->bits;
     double *directions = kin_malloc(bits * source->dimensions * sizeof *directions);
     double *low = kin_malloc(bits * sizeof *low), *high = kin_malloc(bits * sizeof *high);
-    kin_status status = kin_pca_learn(context, source, mean, bits, directions, 1, error);
+    kin_status status = kin_pca_learn(context, source, mean, bits, directions, 0, 1, error);
     if (status == KIN_OK)
         status = find_ranges(context, source, mean, bits, directions, low, high, error);
     if (status == KIN_OK) draft_waves(draft, source, bits, mean, directions, low, high);

@@ -39,19 +39,20 @@ static void tick(void *user)
 }
 
 kin_status kin_pca_learn(const kin_train_context *context, const kin_train_source *source,
-                         const double *mean, size_t bits, double *directions, double end,
-                         kin_error *error)
+                         const double *mean, size_t bits, double *directions, double start,
+                         double end, kin_error *error)
 {
     size_t dimensions = source->dimensions, size = bits * dimensions;
     bool root = context->rank == 0;
+    double middle = start + (end - start) * COVARIANCE_SHARE;
     double *covariance = root ? kin_malloc(dimensions * dimensions * sizeof(double)) : NULL;
     kin_status status =
-        kin_train_covariance(context, source, mean, covariance, 0, end * COVARIANCE_SHARE, error);
+        kin_train_covariance(context, source, mean, covariance, start, middle, error);
     /* The last number says whether LAPACK converged: every rank must fail or none. */
     double *message = kin_calloc(size + 1, sizeof *message);
     if (status == KIN_OK && root) {
         double *values = kin_malloc(bits * sizeof *values);
-        sign_of_life life = {context, end * COVARIANCE_SHARE};
+        sign_of_life life = {context, middle};
         message[size] =
             kin_blas_eigenvectors(dimensions, bits, covariance, values, message, tick, &life);
         fix_signs(message, bits, dimensions);

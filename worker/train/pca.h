@@ -6,10 +6,10 @@
 #include "worker/train/source.h"
 
 /* The principal directions [bits][dimensions] of the sample, the same on every rank; the component
- * of largest magnitude of each is positive. Ticks up to end. */
+ * of largest magnitude of each is positive. Ticks from start to end. */
 KIN_MUST_USE kin_status kin_pca_learn(const kin_train_context *context,
                                       const kin_train_source *source, const double *mean,
-                                      size_t bits, double *directions, double end,
+                                      size_t bits, double *directions, double start, double end,
                                       kin_error *error);
 
 /* The centred rows of a run on directions [bits][dimensions]; the caller frees projected. */

@@ -40,7 +40,7 @@ void kin_rbm_up(const kin_rbm *rbm, const float *parameters, const float *visibl
     kin_floats_fill_rows(hidden, rows, rbm->hidden, biases);
     kin_blas_multiply_floats(false, true, rows, rbm->hidden, rbm->visible, visible, parameters, 1,
                              hidden);
-    squash(hidden, rows * rbm->hidden);
+    if (!rbm->linear) squash(hidden, rows * rbm->hidden);
 }
 
 /* visible [rows][visible] = means given hidden states. */
@@ -75,7 +75,10 @@ double kin_rbm_divergence(const kin_rbm *rbm, const float *parameters, const flo
     float *hidden_biases = gradient + h * v, *visible_biases = hidden_biases + h;
     double error = 0;
     kin_rbm_up(rbm, parameters, visible, rows, hidden);
-    draw(hidden, rows * h, seed, states);
+    if (rbm->linear)
+        kin_floats_add_noise(states, hidden, rows * h, 1, seed);
+    else
+        draw(hidden, rows * h, seed, states);
     down(rbm, parameters, states, rows, made);
     kin_rbm_up(rbm, parameters, made, rows, again);
     /* The states are not needed any more: their place gets what is summed. */
@@ -111,7 +114,10 @@ double kin_rbm_free_energy(const kin_rbm *rbm, const float *parameters, const fl
         double input = hidden_biases[i];
         for (size_t j = 0; j < rbm->visible; j++)
             input += (double)parameters[i * rbm->visible + j] * visible[j];
-        energy -= input > 0 ? input + log1p(exp(-input)) : log1p(exp(input));
+        if (rbm->linear)
+            energy -= input * input / 2;
+        else
+            energy -= input > 0 ? input + log1p(exp(-input)) : log1p(exp(input));
     }
     return energy;
 }

@@ -1,7 +1,7 @@
 /* A restricted Boltzmann machine, learned by one step of contrastive divergence: Hinton, "Training
  * Products of Experts by Minimizing Contrastive Divergence", Neural Computation 2002. Hidden units
- * are binary; visible ones are binary, or Gaussian of variance 1 (Hinton and Salakhutdinov, Science
- * 2006).
+ * are binary, or linear with Gaussian noise of variance 1; visible ones are binary, or Gaussian of
+ * variance 1 (Hinton and Salakhutdinov, Science 2006).
  *
  * Parameters: W [hidden][visible], hidden biases [hidden], visible biases [visible]. */
 #ifndef WORKER_TRAIN_RBM_H
@@ -13,7 +13,8 @@
 
 typedef struct kin_rbm {
     size_t visible, hidden;
-    bool gaussian;
+    bool gaussian; /* visible units */
+    bool linear;   /* hidden units */
 } kin_rbm;
 
 size_t kin_rbm_parameters(const kin_rbm *rbm);
@@ -24,7 +25,7 @@ void kin_rbm_init(const kin_rbm *rbm, uint64_t seed, float *parameters);
 /* Floats of scratch that the functions below need for so many rows. */
 size_t kin_rbm_scratch(const kin_rbm *rbm, size_t rows);
 
-/* hidden [rows][hidden] = probabilities given visible [rows][visible]. */
+/* hidden [rows][hidden] = probabilities (means, of linear units) given visible [rows][visible]. */
 void kin_rbm_up(const kin_rbm *rbm, const float *parameters, const float *visible, size_t rows,
                 float *hidden);
 

@@ -70,6 +70,7 @@ static kin_train_options with_defaults(const kin_train_options *given, uint64_t 
 {
     kin_train_options o = *given;
     bool labels = strcmp(o.method, "supervised") == 0;
+    double deep_noise = o.code_layer == KIN_CODE_LOGISTIC ? 2 : 0;
     if (o.no_layers) o.layer_count = 0;
     if (o.layer_count == 0 && !o.no_layers) {
         o.layers = labels ? supervised_layers : autoencoder_layers;
@@ -81,11 +82,12 @@ static kin_train_options with_defaults(const kin_train_options *given, uint64_t 
     if (o.pretrain_epochs == KIN_TRAIN_NO_EPOCHS) o.pretrain_epochs = 0;
     take(&o.rate, 1e-3);
     take(&o.pretrain_rate, 0.05);
-    take(&o.noise, labels ? 0.5 : 2);
+    take(&o.noise, labels ? 0.5 : deep_noise);
     take(&o.dropout, labels ? 0.4 : 0);
     take(&o.input_dropout, labels ? 0.2 : 0);
     take(&o.decay, labels ? 0.01 : 1e-5);
     take(&o.held_out, 0.05);
+    take(&o.whitening, 0.25);
     if (o.patience == 0) o.patience = 10;
     if (o.head == KIN_HEAD_NONE) o.head = KIN_HEAD_SOFTMAX;
     return o;
@@ -111,6 +113,9 @@ static kin_status check_layers(const kin_train_options *options, kin_error *erro
     if (options->batch < 2 * KIN_BATCH_SLICES || options->batch > KIN_TRAIN_BATCH_MAX)
         return kin_fail(error, KIN_LIMIT, "batches of %u; there are %u to %u",
                         (unsigned)options->batch, 2 * KIN_BATCH_SLICES, KIN_TRAIN_BATCH_MAX);
+    if (!(options->whitening >= 0 && options->whitening <= 1))
+        return kin_fail(error, KIN_BAD_INPUT, "a whitening of %g; it is 0 to 1",
+                        options->whitening);
     if (!(options->rate > 0) || !(options->held_out < 0.9) || !(options->dropout < 0.95) ||
         !(options->input_dropout < 0.95))
         return kin_fail(error, KIN_BAD_INPUT,
@@ -180,9 +185,12 @@ size_t kin_train_memory(const kin_train_options *given, int rank, size_t slices,
     size_t block = KIN_TRAIN_BLOCK_ROWS * dimensions;
     size_t planes = 6 * bits * dimensions + 4 * dimensions * slices + block;
     if (chosen != NULL && chosen->descends)
-        return planes * sizeof(double) + descent_bytes(&options) + 4 * vectors * sizeof(uint64_t);
+        planes = planes * sizeof(double) + descent_bytes(&options) + 4 * vectors * sizeof(uint64_t);
     /* Each rank holds the components of the whole sample. */
     size_t all = slices > 0 ? vectors * KIN_TRAIN_SLICES / slices : KIN_NEIGHBOUR_SAMPLE_MAX;
+    if (strcmp(options.method, "autoencoder") == 0)
+        return planes + kin_autoencoder_memory(&options, all, rank, slices);
+    if (chosen != NULL && chosen->descends) return planes;
     if (strcmp(options.method, "neighbour") == 0)
         return kin_neighbour_memory(&options, all, rank, slices);
     size_t covariance = kin_train_covariance_numbers(dimensions, slices) + block;

@@ -30,6 +30,13 @@ typedef struct kin_train_epoch {
 #define KIN_TRAIN_ZERO (-HUGE_VAL)
 #define KIN_TRAIN_NO_EPOCHS UINT32_MAX
 
+/* What the code layer of an autoencoder is while it learns. */
+typedef enum kin_code_layer {
+    KIN_CODE_LINEAR,  /* as in Hinton and Salakhutdinov, Science 2006; then turned so that signs
+                         lose little (worker/train/code_rotation.h) */
+    KIN_CODE_LOGISTIC /* with noise before it, as in Salakhutdinov and Hinton, 2009 */
+} kin_code_layer;
+
 /* What is zero takes its default (worker/train/train.c). */
 typedef struct kin_train_options {
     const char *method; /* kin_train_methods */
@@ -50,12 +57,15 @@ typedef struct kin_train_options {
     double rate, pretrain_rate; /* of learning */
     double noise;               /* deviation of what is added before the code's logistic */
     double dropout, input_dropout;
-    double decay;       /* of weights */
-    double held_out;    /* share of the sample */
-    uint32_t patience;  /* epochs without a better held-out loss before it stops */
-    kin_head_kind head; /* supervised: what tells the classes; softmax unless told */
+    double decay;              /* of weights */
+    double held_out;           /* share of the sample */
+    uint32_t patience;         /* epochs without a better held-out loss before it stops */
+    kin_head_kind head;        /* supervised: what tells the classes; softmax unless told */
+    kin_code_layer code_layer; /* autoencoder */
+    double whitening;          /* of a linear code layer: 0 none, 1/2 all */
 
-    /* neighbour; borrowed, NULL: KIN_NEIGHBOUR_OPTIONS_DEFAULT */
+    /* neighbour, and the graph and walks of autoencoder (neighbours, walk, components, evening);
+     * borrowed, NULL: KIN_NEIGHBOUR_OPTIONS_DEFAULT */
     const kin_neighbour_options *neighbour;
 
     /* On rank 0 only; NULL: nobody. */
