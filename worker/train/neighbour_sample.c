@@ -128,7 +128,8 @@ kin_status kin_neighbour_sample_make(const kin_train_context *context,
     *sample =
         (kin_neighbour_sample){.count = sample_count(source->count), .components = components};
     sample->neighbours = smaller(options->neighbours, sample->count - 1);
-    kin_status status = kin_pca_learn(context, source, mean, components, directions, 0, middle, error);
+    kin_status status =
+        kin_pca_learn(context, source, mean, components, directions, 0, middle, error);
     if (status != KIN_OK) goto done;
     sample->rows = kin_malloc(sample->count * components * sizeof *sample->rows);
     sample->lengths = kin_calloc(sample->count, sizeof *sample->lengths);
