@@ -70,7 +70,7 @@ def test_ranks():
     done = train(0, "-o", "one", *DEEP, "--epochs", "4", "data.npy")
     ok(done.returncode == 0 and "seed 1" in said(done) and "memory: at most" in said(done),
        "train says seed and memory", said(done))
-    ok(len(re.findall("loss", said(done))) == 8 and "held out" in said(done)
+    ok(len(re.findall("loss", said(done))) == 9 and "held out" in said(done)
        and "balance" in said(done) and "rate" in said(done) and "left" in said(done),
        "a line for each epoch: loss, held out, balance, rate, time left", said(done))
     for ranks in (1, 2, 3, 4):
@@ -79,7 +79,8 @@ def test_ranks():
            f"{ranks} ranks: the same file", said(done))
     rows = [row.split("\t") for row in contents("one.tsv").decode().splitlines()]
     ok(rows[0] == ["phase", "epoch", "loss", "error", "balance", "rate", "held-out"] and
-       [row[0] for row in rows[1:]] == ["rbm 1"] * 2 + ["rbm 2"] * 2 + ["fine-tuning"] * 4,
+       [row[0] for row in rows[1:]] == ["rbm 1"] * 2 + ["rbm 2"] * 2 + ["fine-tuning"] * 4
+       + ["rotation"],
        "the curves as TSV: a line for each epoch", rows)
     with Image.open(path("one.png")) as plot:
         ok(plot.size[0] > 600 and len(plot.convert("RGB").getcolors(1 << 16)) > 5,

@@ -139,7 +139,15 @@ static void loses_little(void **state)
     turn(codes, &rotation, turned);
     double lost = sign_loss(turned);
     assert_true(lost <= rotation.loss + 1e-9 && lost > 0.8 * rotation.loss);
-    for (int trial = 0; trial < 20; trial++) { /* rotated by 20 degrees in a plane */
+    double balance = 0;
+    for (size_t b = 0; b < BITS; b++) {
+        double ones = 0;
+        for (size_t i = 0; i < COUNT; i++)
+            ones += turned[i * BITS + b] > 0;
+        balance += fabs(ones / COUNT - 0.5) / BITS;
+    }
+    assert_true(fabs(balance - rotation.balance) < 2e-3); /* some are all but 0 */
+    for (int trial = 0; trial < 20; trial++) {            /* rotated by 20 degrees in a plane */
         size_t a = kin_random_below(&random, BITS), b = (a + 1 + (size_t)trial % (BITS - 1)) % BITS;
         double c = cos(0.35), s = sin(0.35), *row = turned;
         double *other = kin_malloc(COUNT * BITS * sizeof *other);

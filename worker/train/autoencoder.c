@@ -337,13 +337,14 @@ static kin_status turn_codes(autoencoder *a, const kin_train_context *context, f
                                 .epochs = 1,
                                 .loss = rotation.loss,
                                 .error = NAN,
-                                .balance = NAN,
+                                .balance = rotation.balance,
                                 .rate = NAN,
                                 .held_out = NAN};
         kin_code_rotation_apply(&rotation, a->bits, inputs,
                                 values + affine_at(a->encoder, a->depth - 1));
         if (context->rank == 0 && a->options->log != NULL) a->options->log(a->options->user, &told);
-        kin_buffer_printf(curve, "rotation\t1\t%.6g\tnan\tnan\tnan\tnan\n", rotation.loss);
+        kin_buffer_printf(curve, "rotation\t1\t%.6g\tnan\t%.4g\tnan\tnan\n", rotation.loss,
+                          rotation.balance);
     }
     kin_code_rotation_fini(&rotation);
     free(made.rows);

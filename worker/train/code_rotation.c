@@ -43,6 +43,34 @@ static void multiply_columns(const kin_itq_slice *slice, size_t bits, const doub
         slice->projected[i] *= factors[i % bits];
 }
 
+/* How far the bits of what is turned are from a half of ones each. */
+static kin_status find_balance(const kin_train_context *context, const kin_itq_slice *slices,
+                               size_t bits, uint64_t count, const double *turned, double *balance,
+                               kin_error *error)
+{
+    size_t owned = kin_train_owned_slices(context);
+    double *ones = kin_calloc(owned * bits, sizeof *ones), sum = 0;
+    double *block = kin_malloc(KIN_TRAIN_BLOCK_ROWS * bits * sizeof *block);
+    double *total = kin_calloc(bits, sizeof *total);
+    for (size_t s = 0; s < owned; s++)
+        for (size_t i = 0; i < slices[s].count; i += KIN_TRAIN_BLOCK_ROWS) {
+            size_t left = slices[s].count - i;
+            size_t rows = left < KIN_TRAIN_BLOCK_ROWS ? left : KIN_TRAIN_BLOCK_ROWS;
+            kin_blas_multiply(KIN_TRAIN_BLOCK_ROWS, bits, bits, slices[s].projected + i * bits,
+                              turned, block);
+            for (size_t j = 0; j < rows * bits; j++)
+                ones[s * bits + j % bits] += block[j] > 0;
+        }
+    kin_status status = context->sum_slices(context->user, ones, bits, total, error);
+    for (size_t b = 0; b < bits; b++)
+        sum += fabs(total[b] / (double)count - 0.5);
+    *balance = sum / (double)bits;
+    free(ones);
+    free(block);
+    free(total);
+    return status;
+}
+
 /* The sample on the directions, whitened; then the rotation. */
 static kin_status turn(const kin_train_context *context, const kin_train_source *codes,
                        double whitening, uint64_t seed, kin_code_rotation *rotation,
@@ -64,6 +92,9 @@ static kin_status turn(const kin_train_context *context, const kin_train_source 
     if (status == KIN_OK)
         status = kin_itq_learn(context, slices, bits, seed, ITERATIONS, turned, losses, start, end,
                                error);
+    if (status == KIN_OK)
+        status =
+            find_balance(context, slices, bits, codes->count, turned, &rotation->balance, error);
     rotation->loss = losses[ITERATIONS - 1] / ((double)codes->count * (double)bits);
     for (size_t i = 0; i < bits * bits; i++)
         directions[i] *= factors[i / bits];

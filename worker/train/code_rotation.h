@@ -13,7 +13,8 @@
 typedef struct kin_code_rotation {
     double *mean;   /* [bits] */
     double *planes; /* [bits][bits] */
-    double loss;    /* |B - V R|^2 a number, with the last rotation */
+    double loss;    /* |B - V R|^2 a number, before the last rotation */
+    double balance; /* mean distance of the bits' shares of ones from one half */
 } kin_code_rotation;
 
 /* From codes: a source whose vectors are what the layer makes of the sample; their dimensions are
