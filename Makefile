@@ -67,7 +67,7 @@ libs_kindred-index = $(wire_libs) $(blas_libs) $(model_libs) $(mpi_libs) -larchi
 libs_kindred-decode := $(decode_libs)
 libs_kindred-verify := $(wire_libs) $(model_libs)
 libs_kindred-eval := $(blas_libs) $(model_libs) -lz
-libs_kindred-atlas := -lz
+libs_kindred-atlas := $(model_libs) -lz
 libs_kindred-classify := $(blas_libs) $(model_libs) -lz
 # Only programs whose main file is there are made.
 built := $(foreach p,$(programs),$(if $(wildcard $(main_$(p)).c),$(BUILD)/bin/$(p)))

@@ -12,7 +12,7 @@
 #include "common/base/limits.h"
 #include "common/base/status.h"
 
-#define KIN_ENCODER_FILE_VERSION 2
+#define KIN_ENCODER_FILE_VERSION 3
 
 /* What becomes of a vector before the first layer. */
 typedef enum kin_hasher_input {
@@ -47,7 +47,7 @@ typedef struct kin_encoder_card {
     uint64_t seed;
     uint64_t training_count; /* vectors that it was learned from */
     uint32_t iterations;     /* or epochs */
-    /* Version 2; zero in version 1. */
+    /* From version 2 on; zero in version 1. */
     kin_hasher_input input;
     uint32_t layer_count;
     kin_head_kind head;
@@ -85,6 +85,9 @@ typedef struct kin_encoder_file {
     kin_encoder_layer head;                         /* where card.head is one: [classes][bits] */
     const char *class_names;                        /* card.class_count texts, each with its NUL */
     kin_encoder_text options, curve, quality;
+    /* Version 3: the way back from the code's bits, as numbers 0 and 1, to the features. */
+    kin_encoder_layer back[KIN_HASHER_LAYERS_MAX];
+    uint32_t back_count; /* 0: there is none */
 } kin_encoder_file;
 
 /* Checks everything: container, checksums, texts, limits, sizes, that all numbers are finite. name
@@ -104,7 +107,7 @@ KIN_MUST_USE kin_status kin_encoder_file_build(kin_buffer *out, const kin_encode
                                                const float *planes, const float *thresholds,
                                                kin_error *error);
 
-/* What a file of version 2 is made from; all borrowed. */
+/* What a file of version 2 or 3 is made from; all borrowed. */
 typedef struct kin_hasher_layer {
     uint32_t inputs, outputs;
     kin_layer_activation activation;
@@ -119,9 +122,11 @@ typedef struct kin_encoder_contents {
     const float *head_weights, *head_biases; /* [classes][bits], [classes]; NULL without a head */
     const char *const *class_names;          /* [classes] */
     const char *options, *curve, *quality;   /* NULL or "": none */
+    const kin_hasher_layer *back;            /* [back_count]: the way back, NULL for none */
+    uint32_t back_count;
 } kin_encoder_contents;
 
-/* The same for version 2. */
+/* The same for version 2, and for version 3 where there is a way back. */
 KIN_MUST_USE kin_status kin_encoder_file_write(kin_buffer *out,
                                                const kin_encoder_contents *contents,
                                                kin_error *error);

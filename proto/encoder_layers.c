@@ -1,4 +1,4 @@
-/* Version 2 of the encoder file: a chain of layers, a head, texts. */
+/* Versions 2 and 3 of the encoder file: a chain of layers, a head, texts; the way back. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,21 +46,29 @@ static uint32_t head_rows(const kin_encoder_card *card)
     return card->class_count;
 }
 
+/* A chain of layers, as two sections have it. */
+typedef struct chain {
+    const char *rows, *floats; /* names of the sections */
+    const char *wanted;        /* what the last layer gives */
+    uint32_t inputs, outputs;  /* of the whole chain */
+    kin_encoder_layer *layer;  /* [count] */
+    uint32_t count;
+} chain;
+
 /* The shapes of the layers; *weights is how many floats all of them have. */
-static kin_status check_layers(kin_encoder_file *file, size_t *weights, const char *name,
-                               kin_error *error)
+static kin_status check_layers(const chain *c, size_t *weights, const char *name, kin_error *error)
 {
-    uint32_t inputs = file->card.dimensions, count = file->card.layer_count;
+    uint32_t inputs = c->inputs;
     *weights = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        const kin_encoder_layer *layer = &file->layer[i];
+    for (uint32_t i = 0; i < c->count; i++) {
+        const kin_encoder_layer *layer = &c->layer[i];
         if (layer->inputs != inputs || layer->outputs == 0 ||
             layer->outputs > KIN_FEATURE_DIMENSIONS_MAX)
             return kin_fail(error, KIN_CORRUPT,
-                            "%s: layer %u takes %u numbers and gives %u; it is given %u, and the "
-                            "limit is %u",
+                            "%s: layer %u takes %u numbers and gives %u in '%s'; it is given %u, "
+                            "and the limit is %u",
                             name, (unsigned)i, (unsigned)layer->inputs, (unsigned)layer->outputs,
-                            (unsigned)inputs, KIN_FEATURE_DIMENSIONS_MAX);
+                            c->rows, (unsigned)inputs, KIN_FEATURE_DIMENSIONS_MAX);
         if (layer->activation > KIN_ACTIVATE_SINE)
             return kin_fail(error, KIN_MISMATCH,
                             "%s: activation %u is unknown here; use a newer Kindred", name,
@@ -68,27 +76,27 @@ static kin_status check_layers(kin_encoder_file *file, size_t *weights, const ch
         inputs = layer->outputs;
         *weights += ((size_t)layer->inputs + 1) * layer->outputs;
     }
-    if (inputs != file->card.bits)
-        return kin_fail(error, KIN_CORRUPT, "%s: the last layer gives %u numbers for %u bits", name,
-                        (unsigned)inputs, (unsigned)file->card.bits);
+    if (inputs != c->outputs)
+        return kin_fail(error, KIN_CORRUPT, "%s: the last layer gives %u numbers for %u %s", name,
+                        (unsigned)inputs, (unsigned)c->outputs, c->wanted);
     if (*weights > KIN_HASHER_WEIGHTS_MAX)
         return kin_fail(error, KIN_LIMIT, "%s: %zu weights, more than the limit of %u", name,
                         *weights, KIN_HASHER_WEIGHTS_MAX);
     return KIN_OK;
 }
 
-static kin_status read_layers(kin_encoder_file *file, const kin_container *container,
-                              const char *name, kin_error *error)
+static kin_status read_chain(const chain *c, const kin_container *container, const char *name,
+                             kin_error *error)
 {
     uint64_t bytes = 0;
-    const uint8_t *rows = kin_container_section(container, "layers", &bytes);
-    if (rows == NULL || bytes != file->card.layer_count * sizeof(disk_layer))
-        return kin_fail(error, KIN_CORRUPT, "%s: section 'layers' does not have %u rows", name,
-                        (unsigned)file->card.layer_count);
-    for (uint32_t i = 0; i < file->card.layer_count; i++) {
+    const uint8_t *rows = kin_container_section(container, c->rows, &bytes);
+    if (rows == NULL || bytes != c->count * sizeof(disk_layer))
+        return kin_fail(error, KIN_CORRUPT, "%s: section '%s' does not have %u rows", name, c->rows,
+                        (unsigned)c->count);
+    for (uint32_t i = 0; i < c->count; i++) {
         disk_layer row;
         memcpy(&row, rows + i * sizeof row, sizeof row);
-        file->layer[i] =
+        c->layer[i] =
             (kin_encoder_layer){.inputs = kin_load_le32(row.inputs),
                                 .outputs = kin_load_le32(row.outputs),
                                 .activation = (kin_layer_activation)kin_load_le32(row.activation)};
@@ -97,17 +105,51 @@ static kin_status read_layers(kin_encoder_file *file, const kin_container *conta
                             (unsigned)i);
     }
     size_t weights = 0;
-    kin_status status = check_layers(file, &weights, name, error);
+    kin_status status = check_layers(c, &weights, name, error);
     const uint8_t *floats = NULL;
     if (status == KIN_OK)
-        status = kin_encoder_section_floats(container, "weights", weights, &floats, name, error);
-    for (uint32_t i = 0; status == KIN_OK && i < file->card.layer_count; i++) {
-        kin_encoder_layer *layer = &file->layer[i];
+        status = kin_encoder_section_floats(container, c->floats, weights, &floats, name, error);
+    for (uint32_t i = 0; status == KIN_OK && i < c->count; i++) {
+        kin_encoder_layer *layer = &c->layer[i];
         layer->weights = floats;
         layer->biases = floats + (size_t)layer->outputs * layer->inputs * sizeof(float);
         floats = layer->biases + layer->outputs * sizeof(float);
     }
     return status;
+}
+
+static kin_status read_layers(kin_encoder_file *file, const kin_container *container,
+                              const char *name, kin_error *error)
+{
+    const chain forth = {.rows = "layers",
+                         .floats = "weights",
+                         .wanted = "bits",
+                         .inputs = file->card.dimensions,
+                         .outputs = file->card.bits,
+                         .layer = file->layer,
+                         .count = file->card.layer_count};
+    return read_chain(&forth, container, name, error);
+}
+
+/* Version 3: from the code to the features; the section says how many layers there are. */
+static kin_status read_back(kin_encoder_file *file, const kin_container *container,
+                            const char *name, kin_error *error)
+{
+    uint64_t bytes = 0;
+    (void)kin_container_section(container, "back", &bytes);
+    uint64_t count = bytes / sizeof(disk_layer);
+    if (count == 0 || count > KIN_HASHER_LAYERS_MAX)
+        return kin_fail(error, KIN_LIMIT, "%s: section 'back' has %llu rows; there are 1 to %u",
+                        name, (unsigned long long)count, KIN_HASHER_LAYERS_MAX);
+    const chain back = {.rows = "back",
+                        .floats = "backw",
+                        .wanted = "dimensions",
+                        .inputs = file->card.bits,
+                        .outputs = file->card.dimensions,
+                        .layer = file->back,
+                        .count = (uint32_t)count};
+    file->back_count = (uint32_t)count;
+    return read_chain(&back, container, name, error);
 }
 
 /* class_count names, each of 1 to 255 bytes without control characters, each with its NUL. */
@@ -177,8 +219,10 @@ kin_status kin_encoder_parse_layers(kin_encoder_file *file, const kin_container 
     if (status == KIN_OK) status = read_text(container, "options", &file->options, name, error);
     if (status == KIN_OK) status = read_text(container, "curve", &file->curve, name, error);
     if (status == KIN_OK) status = read_text(container, "quality", &file->quality, name, error);
+    if (status == KIN_OK && file->version > 2) status = read_back(file, container, name, error);
     if (status != KIN_OK) return status;
-    unsigned known = 4 + (file->card.head != KIN_HEAD_NONE ? 2 : 0) + (file->options.text != NULL) +
+    unsigned known = 4 + (file->back_count > 0 ? 2 : 0) +
+                     (file->card.head != KIN_HEAD_NONE ? 2 : 0) + (file->options.text != NULL) +
                      (file->curve.text != NULL) + (file->quality.text != NULL);
     if (container->section_count != known)
         return kin_fail(error, KIN_CORRUPT, "%s: has %u sections, not %u", name,
@@ -188,7 +232,7 @@ kin_status kin_encoder_parse_layers(kin_encoder_file *file, const kin_container 
 
 /* Sections under construction. */
 typedef struct sections {
-    kin_section_source source[9];
+    kin_section_source source[11];
     uint32_t count;
 } sections;
 
@@ -202,11 +246,11 @@ static void add_text(sections *all, const char *name, const char *text)
     if (text != NULL && *text != 0) add_section(all, name, text, strlen(text));
 }
 
-static void append_layers(const kin_encoder_contents *contents, kin_buffer *rows,
+static void append_layers(const kin_hasher_layer *layers, uint32_t count, kin_buffer *rows,
                           kin_buffer *weights)
 {
-    for (uint32_t i = 0; i < contents->card.layer_count; i++) {
-        const kin_hasher_layer *layer = &contents->layers[i];
+    for (uint32_t i = 0; i < count; i++) {
+        const kin_hasher_layer *layer = &layers[i];
         kin_buffer_append_le32(rows, layer->inputs);
         kin_buffer_append_le32(rows, layer->outputs);
         kin_buffer_append_le32(rows, layer->activation);
@@ -216,19 +260,27 @@ static void append_layers(const kin_encoder_contents *contents, kin_buffer *rows
     }
 }
 
+static kin_status check_count(const kin_hasher_layer *layers, uint32_t count, const char *name,
+                              kin_error *error)
+{
+    size_t weights = 0;
+    for (uint32_t i = 0; i < count; i++)
+        weights += ((size_t)layers[i].inputs + 1) * layers[i].outputs;
+    if (count > KIN_HASHER_LAYERS_MAX || weights > KIN_HASHER_WEIGHTS_MAX)
+        return kin_fail(error, KIN_LIMIT, "%s: %u layers of %zu weights, more than %u of %u", name,
+                        (unsigned)count, weights, KIN_HASHER_LAYERS_MAX, KIN_HASHER_WEIGHTS_MAX);
+    return KIN_OK;
+}
+
 /* What must hold before the layers are walked; the reader checks the rest. */
 static kin_status check_contents(const kin_encoder_contents *contents, const char *name,
                                  kin_error *error)
 {
     const kin_encoder_card *card = &contents->card;
-    size_t weights = 0;
     if (kin_encoder_card_check(card, 2, name, error) != KIN_OK) return KIN_BAD_INPUT;
-    for (uint32_t i = 0; i < card->layer_count; i++)
-        weights += ((size_t)contents->layers[i].inputs + 1) * contents->layers[i].outputs;
-    if (weights > KIN_HASHER_WEIGHTS_MAX)
-        return kin_fail(error, KIN_LIMIT, "%s: %zu weights, more than the limit of %u", name,
-                        weights, KIN_HASHER_WEIGHTS_MAX);
-    return KIN_OK;
+    kin_status status = check_count(contents->layers, card->layer_count, name, error);
+    return status == KIN_OK ? check_count(contents->back, contents->back_count, name, error)
+                            : status;
 }
 
 kin_status kin_encoder_file_write(kin_buffer *out, const kin_encoder_contents *contents,
@@ -240,9 +292,11 @@ kin_status kin_encoder_file_write(kin_buffer *out, const kin_encoder_contents *c
     if (status != KIN_OK) return status;
     kin_disk_card disk;
     kin_buffer rows = {0}, weights = {0}, thresholds = {0}, head = {0}, names = {0};
+    kin_buffer back = {0}, back_weights = {0};
     sections all = {.count = 0};
     kin_encoder_card_store(card, &disk);
-    append_layers(contents, &rows, &weights);
+    append_layers(contents->layers, card->layer_count, &rows, &weights);
+    append_layers(contents->back, contents->back_count, &back, &back_weights);
     kin_encoder_append_floats(&thresholds, contents->thresholds, card->bits);
     add_section(&all, "card", &disk, sizeof disk);
     add_section(&all, "layers", rows.data, rows.bytes);
@@ -261,8 +315,13 @@ kin_status kin_encoder_file_write(kin_buffer *out, const kin_encoder_contents *c
     add_text(&all, "options", contents->options);
     add_text(&all, "curve", contents->curve);
     add_text(&all, "quality", contents->quality);
+    if (contents->back_count > 0) {
+        add_section(&all, "back", back.data, back.bytes);
+        add_section(&all, "backw", back_weights.data, back_weights.bytes);
+    }
     size_t start = out->bytes;
-    kin_container_build(out, KIN_FILE_ENCODER, KIN_ENCODER_FILE_VERSION, all.source, all.count);
+    uint32_t version = contents->back_count > 0 ? 3 : 2;
+    kin_container_build(out, KIN_FILE_ENCODER, version, all.source, all.count);
     kin_encoder_file written;
     status = kin_encoder_file_parse(&written, out->data + start, out->bytes - start, name, error);
     if (status != KIN_OK) out->bytes = start;
@@ -271,5 +330,7 @@ kin_status kin_encoder_file_write(kin_buffer *out, const kin_encoder_contents *c
     kin_buffer_fini(&thresholds);
     kin_buffer_fini(&head);
     kin_buffer_fini(&names);
+    kin_buffer_fini(&back);
+    kin_buffer_fini(&back_weights);
     return status;
 }

@@ -1,4 +1,4 @@
-/* What the two versions of the encoder file share: proto/encoder_file.c, proto/encoder_layers.c. */
+/* What the versions of the encoder file share: proto/encoder_file.c, proto/encoder_layers.c. */
 #ifndef PROTO_ENCODER_PARTS_H
 #define PROTO_ENCODER_PARTS_H
 
@@ -35,7 +35,7 @@ static_assert(offsetof(kin_disk_card, reserved) == 204, "ENCODER.md: reserved fr
 
 kin_status kin_encoder_card_check(const kin_encoder_card *card, uint32_t version, const char *name,
                                   kin_error *error);
-/* What only version 2 asks for. */
+/* What versions 2 and 3 ask for. */
 kin_status kin_encoder_card_check_layers(const kin_encoder_card *card, const char *name,
                                          kin_error *error);
 void kin_encoder_card_store(const kin_encoder_card *card, kin_disk_card *disk);
@@ -46,7 +46,7 @@ kin_status kin_encoder_section_floats(const kin_container *container, const char
                                       kin_error *error);
 void kin_encoder_append_floats(kin_buffer *out, const float *values, size_t count);
 
-/* The sections of version 2; file->card is read. */
+/* The sections of versions 2 and 3; file->card and version are read. */
 kin_status kin_encoder_parse_layers(kin_encoder_file *file, const kin_container *container,
                                     const char *name, kin_error *error);
 

@@ -3,6 +3,7 @@
 each with its word."""
 import os
 import re
+import struct
 import subprocess
 import sys
 import tempfile
@@ -12,7 +13,8 @@ from PIL import Image
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 sys.dont_write_bytecode = True
-from encoder_reader import read_encoder  # noqa: E402
+import index_job  # noqa: E402
+from encoder_reader import read_encoder, sections  # noqa: E402
 from index_job import build, current, said  # noqa: E402
 from tap import BIN, finish, ok  # noqa: E402
 
@@ -90,4 +92,86 @@ drawn = np.asarray(Image.open(path("filters.png")).convert("L")).astype(int)
 shades = np.rint(127.5 + 127.5 * planes[1] / np.abs(planes[1]).max()).repeat(8, 0).repeat(8, 1)
 at = [y for y in range(len(drawn) - 63) if np.abs(drawn[y:y + 64, 91:155] - shades).max() <= 1]
 ok(done.returncode == 0 and len(at) == 1, "the second filter, in grey", done.stderr)
+
+
+def chain(part, rows, floats, numbers):
+    """numbers [n][inputs] through layers, as proto/ENCODER.md says, in doubles."""
+    at, values = 0, np.frombuffer(part[floats], "<f4").astype(float)
+    activations = {0: lambda x: x, 1: lambda x: np.maximum(x, 0), 2: lambda x: 1 / (1 + np.exp(-x)),
+                   3: np.tanh}
+    for inputs, outputs, activation, _ in struct.iter_unpack("<4I", part[rows]):
+        weights = values[at:at + inputs * outputs].reshape(outputs, inputs)
+        at += inputs * outputs
+        numbers = activations[activation](numbers @ weights.T + values[at:at + outputs])
+        at += outputs
+    return numbers
+
+
+def test_reconstruct():
+    """The sheet's tiles are the pictures, and what numpy makes of their bits."""
+    patterns = np.random.default_rng(7).random((5, 64))
+    noise = np.random.default_rng(8).normal(0, 0.05, (200, 64))
+    rows = np.clip(patterns[np.arange(200) % 5] + noise, 0, 1).astype(np.float32)
+    np.save(path("patterns.npy"), rows)
+    trained = subprocess.run(
+        [f"{BIN}/kindred-index", "train", "-o", path("auto"), "--hasher", "autoencoder", "--layers",
+         "32", "--bits", "16", "--epochs", "300", "--pretrain-epochs", "50", "--patience", "999",
+         path("patterns.npy")],
+        env=index_job.ENVIRONMENT, capture_output=True, timeout=60, check=False)
+    ok(trained.returncode == 0, "an autoencoder of patterns", said(trained))
+    done = run("--reconstruct", path("auto"), path("patterns.npy"), "-o", path("back.png"),
+               "--sample", "3")
+    ok(done.returncode == 0 and not done.stderr, "reconstructions", done.stderr)
+    with open(path("auto"), "rb") as file:
+        part = sections(file.read())
+    shown = rows[[0, 66, 133]].astype(float)
+    bits = chain(part, "layers", "weights", shown) > np.frombuffer(part["thresh"], "<f4")
+    made = chain(part, "back", "backw", bits.astype(float))
+    sheet = np.asarray(Image.open(path("back.png")).convert("L")).astype(int)
+
+    def found(numbers, column):
+        tile = np.rint(255 * numbers.reshape(8, 8)).repeat(8, 0).repeat(8, 1)
+        left = 24 + column * (64 + 6)
+        return [y for y in range(len(sheet) - 63)
+                if np.abs(sheet[y:y + 64, left:left + 64] - tile).max() <= 1]
+    places = [(found(shown[i], i), found(made[i], i)) for i in range(3)]
+    ok(all(len(above) == len(below) == 1 and below[0] == above[0] + 64 + 3
+           for above, below in places), "pictures above what their bits stand for", places)
+    error = ((shown - made) ** 2).mean()
+    far = ((shown - rows.mean(axis=0)) ** 2).mean()
+    ok(error < 0.85 * far, "which are nearer to them than their mean is", error, far)
+    refuse("keeps no way back", "--reconstruct", path("index"), path("pixels.npy"), "-o", none)
+    refuse("name pictures, or", "--reconstruct", path("auto"), "-o", none, status=2)
+    refuse("take one of --filters and", "--reconstruct", path("auto"), "--filters", path("auto"),
+           "-o", none, status=2)
+    refuse("--sample is 2000", "--reconstruct", path("auto"), path("patterns.npy"), "-o", none,
+           "--sample", "2000", status=2)
+    np.save(path("narrow.npy"), rows[:, :49])
+    refuse("of 64 numbers .* have 49", "--reconstruct", path("auto"), path("narrow.npy"), "-o",
+           none)
+    refuse("--shape 3x3 has 9", "--reconstruct", path("auto"), path("patterns.npy"), "-o", none,
+           "--shape", "3x3")
+    refuse("vectors that another program made", "--reconstruct", path("auto"),
+           path("pictures/000.png"), "-o", none)
+
+
+def test_reconstruct_pictures():
+    """An index of pixels: from the pictures themselves."""
+    done = build(0, "-o", path("small"), "--features", "pixels:8", "--hasher", "autoencoder",
+                 "--layers", "16", "--bits", "16", "--epochs", "3", "--pretrain-epochs", "1",
+                 path("pictures"))
+    ok(done.returncode == 0, "an index by an autoencoder of pixels", said(done))
+    done = run("--reconstruct", path("small"), path("pictures/000.png"), path("pictures/001.png"),
+               "-o", path("two.png"))
+    sheet = np.asarray(Image.open(path("two.png")).convert("RGB")).astype(int)
+    colour = np.asarray(Image.open(path("pictures/001.png")))[0, 0]
+    at = [y for y in range(len(sheet) - 63) if (sheet[y:y + 64, 94:158] == colour).all()]
+    ok(done.returncode == 0 and len(at) == 1, "colours, of pictures that are named", done.stderr)
+    with open(path("text.png"), "w", encoding="ascii") as file:
+        file.write("no picture")
+    refuse("text.png: ", "--reconstruct", path("small"), path("text.png"), "-o", none)
+
+
+test_reconstruct()
+test_reconstruct_pictures()
 finish()

@@ -1,6 +1,6 @@
 /* Any bytes as an encoder file; what is accepted must open or be refused, and hash, whatever its
  * layers are. A checksum stops a mutation at the door, so the input is also taken as the sections
- * of both versions, which are put into a container first: their lengths (the last one takes the
+ * of all versions, which are put into a container first: their lengths (the last one takes the
  * rest), then their bytes. */
 #include <stdlib.h>
 #include <string.h>
@@ -36,6 +36,16 @@ static void use(const uint8_t *data, size_t size)
     free(shares);
     free(zeros);
     kin_hasher_destroy(&hasher);
+    kin_hasher *back = kin_hasher_new_back(&file);
+    KIN_CHECK((back != NULL) == (file.back_count > 0));
+    if (back != NULL) {
+        float *bits = kin_calloc(file.card.bits, sizeof *bits);
+        float *made = kin_calloc(file.card.dimensions, sizeof *made);
+        kin_hasher_values(back, bits, 1, made);
+        free(bits);
+        free(made);
+    }
+    kin_hasher_destroy(&back);
     kin_encoder *encoder;
     if (kin_encoder_open(&encoder, data, size, "input", NULL, &error) != KIN_OK) return;
     uint32_t dimensions = kin_features_dimensions(kin_encoder_features(encoder));
@@ -45,7 +55,8 @@ static void use(const uint8_t *data, size_t size)
     kin_encoder_close(&encoder);
 }
 
-static void use_sections(const char *const *names, size_t count, const uint8_t *data, size_t size)
+static void use_sections(uint32_t version, const char *const *names, size_t count,
+                         const uint8_t *data, size_t size)
 {
     kin_section_source sections[8];
     if (size < 2 * (count - 1)) return;
@@ -59,7 +70,7 @@ static void use_sections(const char *const *names, size_t count, const uint8_t *
         left -= bytes;
     }
     kin_buffer file = {0};
-    kin_container_build(&file, KIN_FILE_ENCODER, count == 3 ? 1 : 2, sections, (uint32_t)count);
+    kin_container_build(&file, KIN_FILE_ENCODER, version, sections, (uint32_t)count);
     use(file.data, file.bytes);
     kin_buffer_fini(&file);
 }
@@ -69,9 +80,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static const char *const plain[] = {"card", "planes", "thresh"};
     static const char *const layers[] = {"card", "layers", "thresh",  "weights",
                                          "head", "curve",  "classes", "options"};
+    static const char *const back[] = {"card", "layers", "thresh", "weights", "back", "backw"};
     use(data, size);
-    use_sections(plain, 3, data, size);
-    use_sections(layers, 4, data, size);
-    use_sections(layers, 8, data, size);
+    use_sections(1, plain, 3, data, size);
+    use_sections(2, layers, 4, data, size);
+    use_sections(2, layers, 8, data, size);
+    use_sections(3, back, 6, data, size);
     return 0;
 }

@@ -15,7 +15,7 @@ LAYERS = {
     "worker/dataset": COMMON + ["proto"],
     "worker/train": COMMON + ["proto", "worker/encode"],
     "worker/eval": COMMON + ["proto", "worker/dataset", "worker/encode", "worker/train"],
-    "worker/atlas": COMMON + ["proto", "worker/dataset", "worker/decode"],
+    "worker/atlas": COMMON + ["proto", "worker/dataset", "worker/decode", "worker/encode"],
     "worker/classify": COMMON + ["proto", "worker/dataset", "worker/decode", "worker/encode"],
     "worker/shard": ["common/base", "common/code", "proto"],
     "worker/search": ["common/base", "common/code"],

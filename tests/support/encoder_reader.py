@@ -8,7 +8,7 @@ def sections(data):
     """name -> bytes."""
     assert data[:8] == b"KINDRED\x1a" and data[8:12] == b"ENCO"
     version, count = struct.unpack_from("<II", data, 12)
-    assert version in (1, 2)
+    assert version in (1, 2, 3)
     found = {}
     for i in range(count):
         name, offset, size = struct.unpack_from("<8sQQ", data, 64 + 32 * i)

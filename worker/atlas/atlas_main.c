@@ -12,6 +12,7 @@
 #include "proto/encoder_file.h"
 #include "worker/atlas/atlas_sheet.h"
 #include "worker/atlas/filters.h"
+#include "worker/atlas/reconstruct.h"
 #include "worker/atlas/sureness.h"
 #include "worker/dataset/dataset.h"
 #include "worker/decode/decoder.h"
@@ -24,6 +25,7 @@
 static const char help[] =
     "usage: kindred-atlas INDEX -o FILE.png [OPTION]...\n"
     "       kindred-atlas --filters ENCODER.kin -o FILE.png [--shape HxW[x3]]\n"
+    "       kindred-atlas --reconstruct ENCODER.kin|INDEX -o FILE.png DATA|PICTURE...\n"
     "\n"
     "Draws a sheet that shows, for every bit of the code, the pictures that are most sure to have\n"
     "a 1 there, and those that are most sure to have a 0. A picture is sure of a bit as far as "
@@ -34,14 +36,19 @@ static const char help[] =
     "  -o, --output FILE.png  where the sheet goes\n"
     "      --tiles N          pictures on each side of a bit (default 6)\n"
     "      --sample N         pictures that are looked at, evenly drawn (default 8192)\n"
-    "      --no-sandbox       decode thumbnails without the sandbox\n"
+    "      --no-sandbox       decode pictures without the sandbox\n"
     "      --filters FILE     instead, the first layer of a hasher of pixels, as pictures\n"
-    "      --shape HxW[x3]    of those pixels (default: a square)\n"
+    "      --reconstruct FILE instead, pictures, and below each what an autoencoder of pixels\n"
+    "                         makes of its code; of DATA (FEATURES.npy, idx:IMAGES, or an INDEX\n"
+    "                         that keeps its features) --sample of them (32)\n"
+    "      --shape HxW[x3]    of the pixels of either (default: a square)\n"
     "\n"
     "example: kindred atlas my-index -o atlas.png\n";
 
 typedef struct atlas_options {
-    const char *index, *output, *filters, *shape;
+    const char *index, *output, *filters, *reconstruct, *shape;
+    char **sources; /* [source_count]: of --reconstruct */
+    int source_count;
     int64_t tiles, sample;
     bool no_sandbox, help;
 } atlas_options;
@@ -62,12 +69,13 @@ typedef struct atlas {
 static kin_status parse(atlas_options *options, int argc, char **argv, kin_error *error)
 {
     int count;
-    *options = (atlas_options){.tiles = TILES_DEFAULT, .sample = SAMPLE_DEFAULT};
+    *options = (atlas_options){.tiles = TILES_DEFAULT, .sample = -1}; /* not given */
     const kin_option table[] = {
         {"output", 'o', KIN_OPTION_TEXT, &options->output, 0, 0, NULL},
         {"tiles", 0, KIN_OPTION_NUMBER, &options->tiles, 1, KIN_ATLAS_TILES_MAX, NULL},
-        {"sample", 0, KIN_OPTION_NUMBER, &options->sample, 2, SAMPLE_MAX, NULL},
+        {"sample", 0, KIN_OPTION_NUMBER, &options->sample, 1, SAMPLE_MAX, NULL},
         {"filters", 0, KIN_OPTION_TEXT, &options->filters, 0, 0, NULL},
+        {"reconstruct", 0, KIN_OPTION_TEXT, &options->reconstruct, 0, 0, NULL},
         {"shape", 0, KIN_OPTION_TEXT, &options->shape, 0, 0, NULL},
         {"no-sandbox", 0, KIN_OPTION_FLAG, &options->no_sandbox, 0, 0, NULL},
         {"help", 'h', KIN_OPTION_FLAG, &options->help, 0, 0, NULL},
@@ -75,13 +83,27 @@ static kin_status parse(atlas_options *options, int argc, char **argv, kin_error
     };
     kin_status status = kin_options_parse(table, argc, argv, &count, error);
     if (status != KIN_OK || options->help) return status;
-    if (options->shape != NULL && options->filters == NULL)
-        return kin_fail(error, KIN_BAD_INPUT, "--shape belongs to --filters");
-    if (count != (options->filters == NULL))
+    if (options->filters != NULL && options->reconstruct != NULL)
+        return kin_fail(error, KIN_BAD_INPUT, "take one of --filters and --reconstruct");
+    if (options->shape != NULL && options->filters == NULL && options->reconstruct == NULL)
+        return kin_fail(error, KIN_BAD_INPUT, "--shape belongs to --filters and --reconstruct");
+    if (options->reconstruct != NULL && count == 0)
+        return kin_fail(error, KIN_BAD_INPUT,
+                        "there is nothing to reconstruct: name pictures, or one of idx:IMAGES, "
+                        "FEATURES.npy and an INDEX that keeps its features");
+    if (options->reconstruct != NULL && options->sample > KIN_RECONSTRUCT_PICTURES_MAX)
+        return kin_fail(error, KIN_BAD_INPUT, "--sample is %lld; --reconstruct shows up to %d",
+                        (long long)options->sample, KIN_RECONSTRUCT_PICTURES_MAX);
+    if (options->reconstruct == NULL && count != (options->filters == NULL))
         return kin_fail(error, KIN_BAD_INPUT, "give one index, or --filters; --help shows how");
     if (options->output == NULL)
         return kin_fail(error, KIN_BAD_INPUT, "say where the sheet goes: -o FILE.png");
+    options->sources = argv + 1;
+    options->source_count = count;
     options->index = count == 1 ? argv[1] : NULL;
+    if (options->sample < 0)
+        options->sample =
+            options->reconstruct != NULL ? KIN_RECONSTRUCT_PICTURES_DEFAULT : SAMPLE_DEFAULT;
     return KIN_OK;
 }
 
@@ -250,24 +272,6 @@ static kin_status run(const atlas_options *options, kin_error *error)
     return status;
 }
 
-static kin_status choose_shape(const atlas_options *options, uint32_t numbers,
-                               kin_filter_shape *shape, kin_error *error)
-{
-    if (options->shape == NULL) {
-        if (kin_filter_shape_guess(shape, numbers)) return KIN_OK;
-        return kin_fail(error, KIN_BAD_INPUT,
-                        "%s takes vectors of %u numbers, which are no square picture; say of which "
-                        "pixels they are: --shape",
-                        options->filters, numbers);
-    }
-    kin_status status = kin_filter_shape_parse(shape, options->shape, error);
-    if (status == KIN_OK && shape->width * shape->height * shape->channels != numbers)
-        status = kin_fail(error, KIN_BAD_INPUT,
-                          "%s takes vectors of %u numbers, and --shape %s has %u", options->filters,
-                          numbers, options->shape, shape->width * shape->height * shape->channels);
-    return status;
-}
-
 static kin_status run_filters(const atlas_options *options, kin_error *error)
 {
     kin_buffer bytes = {0}, png = {0};
@@ -276,7 +280,9 @@ static kin_status run_filters(const atlas_options *options, kin_error *error)
     kin_status status = kin_file_read(options->filters, ENCODER_BYTES_MAX, &bytes, error);
     if (status == KIN_OK)
         status = kin_encoder_file_parse(&file, bytes.data, bytes.bytes, options->filters, error);
-    if (status == KIN_OK) status = choose_shape(options, file.layer[0].inputs, &shape, error);
+    if (status == KIN_OK)
+        status = kin_filter_shape_choose(&shape, options->shape, file.layer[0].inputs,
+                                         options->filters, error);
     if (status == KIN_OK) {
         uint32_t count = file.layer[0].outputs;
         if (count > KIN_FILTERS_MAX) count = KIN_FILTERS_MAX;
@@ -297,6 +303,18 @@ static kin_status run_filters(const atlas_options *options, kin_error *error)
     return status;
 }
 
+static kin_status run_reconstruct(const atlas_options *options, kin_error *error)
+{
+    const kin_reconstruct_options asked = {.encoder = options->reconstruct,
+                                           .sources = options->sources,
+                                           .source_count = options->source_count,
+                                           .shape = options->shape,
+                                           .output = options->output,
+                                           .pictures = (uint32_t)options->sample,
+                                           .no_sandbox = options->no_sandbox};
+    return kin_reconstruct(&asked, error);
+}
+
 int main(int argc, char **argv)
 {
     kin_log_init("kindred-atlas", KIN_LOG_INFO);
@@ -310,8 +328,9 @@ int main(int argc, char **argv)
         fputs(help, stdout);
         return 0;
     }
-    kin_status status =
-        options.filters != NULL ? run_filters(&options, &error) : run(&options, &error);
+    kin_status status = options.filters != NULL       ? run_filters(&options, &error)
+                        : options.reconstruct != NULL ? run_reconstruct(&options, &error)
+                                                      : run(&options, &error);
     if (status == KIN_OK) return 0;
     kin_log(KIN_LOG_ERROR, "%s", error.text);
     return 1;

@@ -48,6 +48,24 @@ bool kin_filter_shape_guess(kin_filter_shape *shape, uint32_t numbers)
     return false;
 }
 
+kin_status kin_filter_shape_choose(kin_filter_shape *shape, const char *text, uint32_t numbers,
+                                   const char *name, kin_error *error)
+{
+    if (text == NULL) {
+        if (kin_filter_shape_guess(shape, numbers)) return KIN_OK;
+        return kin_fail(error, KIN_BAD_INPUT,
+                        "%s takes vectors of %u numbers, which are no square picture; say of which "
+                        "pixels they are: --shape",
+                        name, (unsigned)numbers);
+    }
+    kin_status status = kin_filter_shape_parse(shape, text, error);
+    if (status == KIN_OK && shape->width * shape->height * shape->channels != numbers)
+        status = kin_fail(
+            error, KIN_BAD_INPUT, "%s takes vectors of %u numbers, and --shape %s has %u", name,
+            (unsigned)numbers, text, (unsigned)(shape->width * shape->height * shape->channels));
+    return status;
+}
+
 static uint32_t shade(float weight, float largest)
 {
     float level = largest > 0 ? 127.5f + 127.5f * weight / largest : 127.5f;

@@ -61,7 +61,8 @@ kin_hasher *kin_hasher_new(const kin_encoder_file *file)
     size_t code = kin_hash_padded(hasher->bits);
     if (code > hasher->stride_max) hasher->stride_max = code;
     hasher->thresholds = kin_calloc(hasher->bits, sizeof(float));
-    kin_encoder_file_floats(file->thresholds, hasher->bits, hasher->thresholds);
+    if (file->thresholds != NULL)
+        kin_encoder_file_floats(file->thresholds, hasher->bits, hasher->thresholds);
     hasher->head_kind = file->card.head;
     if (hasher->head_kind == KIN_HEAD_NONE) return hasher;
     hasher->head = load_layer(&file->head);
@@ -71,6 +72,15 @@ kin_hasher *kin_hasher_new(const kin_encoder_file *file)
     for (uint32_t i = 0; i < hasher->class_count; i++, name += strlen(name) + 1)
         hasher->class_names[i] = kin_strdup(name);
     return hasher;
+}
+
+kin_hasher *kin_hasher_new_back(const kin_encoder_file *file)
+{
+    kin_encoder_file back = {
+        .card = {.bits = file->card.dimensions, .layer_count = file->back_count}};
+    if (file->back_count == 0) return NULL;
+    memcpy(back.layer, file->back, sizeof back.layer);
+    return kin_hasher_new(&back);
 }
 
 void kin_hasher_destroy(kin_hasher **hasher)

@@ -1,5 +1,5 @@
 /* A hasher: feature vectors to codes, real-valued code layers and classes. Loaded from a parsed
- * encoder file (proto/ENCODER.md), version 1 or 2. */
+ * encoder file (proto/ENCODER.md). */
 #ifndef WORKER_ENCODE_HASHER_H
 #define WORKER_ENCODE_HASHER_H
 
@@ -14,6 +14,10 @@ typedef struct kin_hasher kin_hasher;
 
 /* Copies what it needs. */
 kin_hasher *kin_hasher_new(const kin_encoder_file *file);
+/* The way back of an autoencoder, as a hasher whose vectors are the bits of codes (numbers 0 and 1,
+ * [bits]), and whose values are the features that they stand for [dimensions]. NULL where the file
+ * has none. */
+kin_hasher *kin_hasher_new_back(const kin_encoder_file *file);
 void kin_hasher_destroy(kin_hasher **hasher);
 
 uint32_t kin_hasher_dimensions(const kin_hasher *hasher);

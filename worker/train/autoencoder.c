@@ -17,6 +17,7 @@
 #include "worker/train/neighbour_sample.h"
 #include "worker/train/rbm_stack.h"
 #include "worker/train/visible.h"
+#include "worker/train/way_back.h"
 
 /* Shares of the work: the graph, pretraining, fine-tuning; then the code layer is turned. */
 #define GRAPH_END 0.1
@@ -44,6 +45,7 @@ typedef struct autoencoder {
     uint64_t *ends;   /* [rows]: of walks */
     float *code_back; /* [rows][bits] */
     kin_rbm_stack *stack;
+    kin_way_back way_back; /* rank 0, of a linear code layer of pixels */
 } autoencoder;
 
 static bool walks(const autoencoder *a)
@@ -93,6 +95,7 @@ static void autoencoder_fini(autoencoder *a)
     kin_mlp_destroy(&a->encoder);
     kin_mlp_destroy(&a->decoder);
     kin_rbm_stack_destroy(&a->stack);
+    kin_way_back_fini(&a->way_back);
     if (a->target != a->input) free(a->target);
     free(a->input);
     free(a->ends);
@@ -318,6 +321,18 @@ static void read_codes(void *user, uint64_t first, uint64_t count, float *vector
     }
 }
 
+/* Rank 0 alone: its file is everybody's. From codes that are not turned yet, evenly drawn. */
+static void learn_way_back(autoencoder *a, codes *made, const kin_code_rotation *rotation)
+{
+    uint64_t all = a->source.count;
+    size_t count = all < KIN_WAY_BACK_ROWS ? (size_t)all : KIN_WAY_BACK_ROWS;
+    float *rows = kin_malloc(count * a->bits * sizeof *rows);
+    for (size_t i = 0; i < count; i++)
+        read_codes(made, all * i / count, 1, rows + i * a->bits);
+    kin_way_back_learn(rows, count, a->bits, rotation, &a->way_back);
+    free(rows);
+}
+
 static kin_status turn_codes(autoencoder *a, const kin_train_context *context, float *values,
                              kin_buffer *curve, kin_error *error)
 {
@@ -340,6 +355,7 @@ static kin_status turn_codes(autoencoder *a, const kin_train_context *context, f
                                 .balance = rotation.balance,
                                 .rate = NAN,
                                 .held_out = NAN};
+        if (context->rank == 0 && a->visible.binary) learn_way_back(a, &made, &rotation);
         kin_code_rotation_apply(&rotation, a->bits, inputs,
                                 values + affine_at(a->encoder, a->depth - 1));
         if (context->rank == 0 && a->options->log != NULL) a->options->log(a->options->user, &told);
@@ -351,12 +367,23 @@ static kin_status turn_codes(autoencoder *a, const kin_train_context *context, f
     return status;
 }
 
+/* To be looked at: numbers from 0 to 1 are pixels, mostly. */
+static void keep_way_back(autoencoder *a, const float *values, kin_draft *draft)
+{
+    if (!a->visible.binary || (is_linear(a->options) && a->way_back.slopes == NULL)) return;
+    kin_draft_set_back(draft, a->decoder, values + a->encoder_parameters, KIN_ACTIVATE_LOGISTIC);
+    if (is_linear(a->options))
+        kin_way_back_apply(&a->way_back, a->bits, draft->back[0].outputs, draft->back[0].weights,
+                           draft->back[0].biases);
+}
+
 static void write_draft(autoencoder *a, const float *values, const double *mean, kin_draft *draft)
 {
     const kin_train_options *o = a->options;
     bool linear = is_linear(o);
     kin_draft_add_mlp(draft, a->encoder, values, NULL, 0, kin_mlp_layer_count(a->encoder));
     if (!a->visible.binary) kin_draft_standardize(draft, mean, a->visible.scale);
+    keep_way_back(a, values, draft);
     draft->thresholds = kin_calloc(a->bits, sizeof *draft->thresholds);
     for (size_t b = 0; b < a->bits; b++)
         draft->thresholds[b] = linear ? 0 : 0.5f;
@@ -428,6 +455,7 @@ size_t kin_autoencoder_memory(const kin_train_options *options, size_t count, in
     size_t taken = count < most ? count : most, bytes = 0;
     if (graph.walk > 0)
         bytes += kin_neighbour_sample_bytes(&graph, count, options->dimensions, rank, slices);
+    if (is_linear(options) && rank == 0) bytes += kin_way_back_bytes(options->bits);
     if (is_linear(options))
         bytes += kin_code_rotation_bytes(options->bits, slices,
                                          taken * slices / KIN_TRAIN_SLICES + slices);

@@ -17,6 +17,10 @@ void kin_draft_fini(kin_draft *draft)
         free(draft->layers[i].weights);
         free(draft->layers[i].biases);
     }
+    for (uint32_t i = 0; i < draft->back_count; i++) {
+        free(draft->back[i].weights);
+        free(draft->back[i].biases);
+    }
     free(draft->head.weights);
     free(draft->head.biases);
     free(draft->thresholds);
@@ -105,6 +109,16 @@ void kin_draft_add_mlp(kin_draft *draft, const kin_mlp *mlp, const float *parame
     }
 }
 
+void kin_draft_set_back(kin_draft *draft, const kin_mlp *mlp, const float *parameters,
+                        kin_layer_activation last)
+{
+    kin_draft back = {0};
+    kin_draft_add_mlp(&back, mlp, parameters, NULL, 0, kin_mlp_layer_count(mlp));
+    back.layers[back.layer_count - 1].activation = last;
+    memcpy(draft->back, back.layers, sizeof back.layers);
+    draft->back_count = back.layer_count;
+}
+
 void kin_draft_standardize(kin_draft *draft, const double *mean, double scale)
 {
     kin_draft_layer *layer = &draft->layers[0];
@@ -132,17 +146,21 @@ static const char *text_of(const kin_buffer *from, kin_buffer *ended)
     return (const char *)ended->data;
 }
 
+static void list_layers(const kin_draft_layer *from, uint32_t count, kin_hasher_layer *layers)
+{
+    for (uint32_t i = 0; i < count; i++)
+        layers[i] = (kin_hasher_layer){from[i].inputs, from[i].outputs, from[i].activation,
+                                       from[i].weights, from[i].biases};
+}
+
 kin_status kin_draft_write(const kin_draft *draft, const kin_train_options *options,
                            const kin_train_source *source, kin_buffer *file, kin_error *error)
 {
-    kin_hasher_layer layers[KIN_HASHER_LAYERS_MAX];
+    kin_hasher_layer layers[KIN_HASHER_LAYERS_MAX], back[KIN_HASHER_LAYERS_MAX];
     kin_buffer option_text = {0}, curve = {0};
     bool has_head = draft->head_kind != KIN_HEAD_NONE;
-    for (uint32_t i = 0; i < draft->layer_count; i++) {
-        const kin_draft_layer *from = &draft->layers[i];
-        layers[i] = (kin_hasher_layer){from->inputs, from->outputs, from->activation, from->weights,
-                                       from->biases};
-    }
+    list_layers(draft->layers, draft->layer_count, layers);
+    list_layers(draft->back, draft->back_count, back);
     kin_encoder_contents contents = {.card = {.dimensions = options->dimensions,
                                               .bits = options->bits,
                                               .seed = options->seed,
@@ -160,7 +178,9 @@ kin_status kin_draft_write(const kin_draft *draft, const kin_train_options *opti
                                      .class_names = source->class_names,
                                      .options = text_of(&draft->options, &option_text),
                                      .curve = text_of(&draft->curve, &curve),
-                                     .quality = options->quality};
+                                     .quality = options->quality,
+                                     .back = back,
+                                     .back_count = draft->back_count};
     kin_encoder_card *card = &contents.card;
     set_text(card->method, sizeof card->method, options->method);
     set_text(card->features, sizeof card->features, options->features);

@@ -19,6 +19,8 @@ typedef struct kin_draft {
     uint32_t layer_count;
     kin_draft_layer layers[KIN_HASHER_LAYERS_MAX];
     float *thresholds; /* [bits] */
+    uint32_t back_count;
+    kin_draft_layer back[KIN_HASHER_LAYERS_MAX]; /* the way from bits to features, if it is kept */
     kin_head_kind head_kind;
     kin_draft_layer head;
     uint32_t iterations;
@@ -40,6 +42,11 @@ void kin_draft_planes(kin_draft *draft, size_t bits, size_t dimensions, const do
  * batch norm; a sign at the end becomes tanh. */
 void kin_draft_add_mlp(kin_draft *draft, const kin_mlp *mlp, const float *parameters,
                        const float *statistics, size_t first, size_t until);
+
+/* The layers of a whole chain that has no statistics become the way back; its last activation is
+ * `last`. */
+void kin_draft_set_back(kin_draft *draft, const kin_mlp *mlp, const float *parameters,
+                        kin_layer_activation last);
 
 /* The first layer takes (vector - mean [inputs]) * scale instead of the vector. */
 void kin_draft_standardize(kin_draft *draft, const double *mean, double scale);
