@@ -10,6 +10,9 @@
 /* Vectors and outputs of a tile: their sums fit the registers. */
 #define HASH_ROWS (LANES == 16 ? 4 : 2)
 #define HASH_OUTPUTS 4
+/* A vector alone: all parts of as many outputs in one pass as keep the adders busy. */
+#define HASH_PARTS (KIN_HASH_LANES / LANES)
+#define HASH_ALONE (8 / HASH_PARTS)
 
 typedef float quad __attribute__((vector_size(16)));
 
@@ -57,6 +60,33 @@ KIN_INLINE void hash_tile(const int rows, const int outputs, const float *weight
             results[(size_t)r * result_stride + (size_t)o] = hash_sum(part[r * outputs + o]);
 }
 
+/* One vector: the weights come from far, once. */
+KIN_INLINE void hash_row(const int outputs, const float *weights, size_t stride,
+                         const float *vector, float *results)
+{
+    lanes sum[HASH_ALONE * HASH_PARTS];
+#pragma GCC unroll 8
+    for (int t = 0; t < outputs * HASH_PARTS; t++)
+        sum[t] = lanes_all(0);
+    for (size_t i = 0; i < stride; i += KIN_HASH_LANES) {
+#pragma GCC unroll 4
+        for (int p = 0; p < HASH_PARTS; p++) {
+            lanes v = lanes_load(vector + i + (size_t)p * LANES);
+#pragma GCC unroll 8
+            for (int o = 0; o < outputs; o++) {
+                lanes w = lanes_load(weights + (size_t)o * stride + i + (size_t)p * LANES);
+                sum[o * HASH_PARTS + p] = sum[o * HASH_PARTS + p] + w * v;
+            }
+        }
+    }
+    float part[HASH_ALONE][KIN_HASH_LANES];
+#pragma GCC unroll 8
+    for (int t = 0; t < outputs * HASH_PARTS; t++)
+        lanes_store(part[t / HASH_PARTS] + t % HASH_PARTS * LANES, sum[t]);
+    for (int o = 0; o < outputs; o++)
+        results[o] = hash_sum(part[o]);
+}
+
 KIN_INLINE void hash_outputs(const int outputs, const float *weights, size_t stride,
                              const float *vectors, size_t vector_stride, size_t rows,
                              float *results, size_t result_stride)
@@ -76,6 +106,13 @@ KIN_INLINE void hash_products(const float *weights, size_t stride, size_t output
                               float *results, size_t result_stride)
 {
     size_t o = 0;
+    if (rows == 1) {
+        for (; o + HASH_ALONE <= outputs; o += HASH_ALONE)
+            hash_row(HASH_ALONE, weights + o * stride, stride, vectors, results + o);
+        for (; o < outputs; o++)
+            hash_row(1, weights + o * stride, stride, vectors, results + o);
+        return;
+    }
     for (; o + HASH_OUTPUTS <= outputs; o += HASH_OUTPUTS)
         hash_outputs(HASH_OUTPUTS, weights + o * stride, stride, vectors, vector_stride, rows,
                      results + o, result_stride);
