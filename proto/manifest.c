@@ -11,7 +11,9 @@
 #include "common/base/memory.h"
 #include "proto/container.h"
 
+/* What is written without values, and with them. */
 #define MANIFEST_VERSION 1
+#define MANIFEST_VERSION_VALUES 2
 
 /* proto/MANIFEST.md: offsets within the section "summary". */
 enum {
@@ -34,7 +36,10 @@ enum {
     SUMMARY_CORRELATIONS = 320,  /* u32 */
     SUMMARY_REASONS = 324,       /* u32: rows of "rejected" */
     SUMMARY_LEDGER = 328,        /* 16 bytes */
-    SUMMARY_BYTES = 344
+    SUMMARY_BYTES_1 = 344,       /* version 1 ends here */
+    SUMMARY_VALUES = 344,        /* u32: dimensions of values */
+    SUMMARY_ZERO = 348,          /* u32 */
+    SUMMARY_BYTES = 352
 };
 
 /* A row of "shards". */
@@ -89,6 +94,7 @@ static void put_summary(const kin_manifest *manifest, uint8_t summary[SUMMARY_BY
     put_text(summary + SUMMARY_DECODER, sizeof manifest->decoder, manifest->decoder);
     kin_store_le32(summary + SUMMARY_CORRELATIONS, manifest->correlation_count);
     kin_store_le32(summary + SUMMARY_REASONS, KIN_REASON_COUNT - 1);
+    kin_store_le32(summary + SUMMARY_VALUES, manifest->value_dimensions);
 }
 
 static void put_shards(const kin_manifest *manifest, kin_buffer *rows)
@@ -131,14 +137,16 @@ void kin_manifest_build(const kin_manifest *manifest, kin_buffer *out)
         int64_t phi = (int64_t)llround(manifest->correlation[i].phi / PHI_UNIT);
         kin_buffer_append_le64(&correlations, (uint64_t)phi);
     }
+    bool has_values = manifest->value_dimensions > 0;
     const kin_section_source sections[] = {
-        {"summary", summary, sizeof summary},
+        {"summary", summary, has_values ? SUMMARY_BYTES : SUMMARY_BYTES_1},
         {"shards", shards.data, shards.bytes},
         {"rejected", rejected.data, rejected.bytes},
         {"ones", ones.data, ones.bytes},
         {"correlat", correlations.data, correlations.bytes},
     };
-    kin_container_build(out, KIN_FILE_MANIFEST, MANIFEST_VERSION, sections,
+    kin_container_build(out, KIN_FILE_MANIFEST,
+                        has_values ? MANIFEST_VERSION_VALUES : MANIFEST_VERSION, sections,
                         sizeof sections / sizeof *sections);
     kin_buffer_fini(&shards);
     kin_buffer_fini(&rejected);
@@ -195,6 +203,17 @@ static kin_status get_summary(kin_manifest *manifest, const uint8_t *summary, co
     if (manifest->indexed > manifest->inputs || manifest->distinct_codes > manifest->indexed ||
         manifest->largest_bucket > manifest->indexed)
         return refuse(error, name, "the sums do not add up");
+    return KIN_OK;
+}
+
+/* What version 2 adds. */
+static kin_status get_values(kin_manifest *manifest, const uint8_t *summary, const char *name,
+                             kin_error *error)
+{
+    manifest->value_dimensions = kin_load_le32(summary + SUMMARY_VALUES);
+    if (manifest->value_dimensions == 0 || manifest->value_dimensions > manifest->bits ||
+        kin_load_le32(summary + SUMMARY_ZERO) != 0)
+        return refuse(error, name, "its values have more dimensions than its codes bits, or none");
     return KIN_OK;
 }
 
@@ -303,9 +322,12 @@ static kin_status parse_sections(kin_manifest *manifest, const kin_container *co
     const uint8_t *ones = kin_container_section(container, "ones", &ones_bytes);
     const uint8_t *correlations = kin_container_section(container, "correlat", &correlation_bytes);
     if (summary == NULL || shards == NULL || rejected == NULL || ones == NULL ||
-        correlations == NULL || summary_bytes != SUMMARY_BYTES)
+        correlations == NULL ||
+        summary_bytes != (container->version == 1 ? SUMMARY_BYTES_1 : SUMMARY_BYTES))
         return refuse(error, name, "a section is missing");
     kin_status status = get_summary(manifest, summary, name, error);
+    if (status == KIN_OK && container->version > 1)
+        status = get_values(manifest, summary, name, error);
     if (status != KIN_OK) return status;
     if (shard_bytes != (uint64_t)manifest->shard_count * SHARD_ROW_BYTES ||
         rejected_bytes != (uint64_t)(KIN_REASON_COUNT - 1) * REASON_ROW_BYTES ||
@@ -324,7 +346,7 @@ kin_status kin_manifest_parse(kin_manifest *manifest, const void *data, size_t b
     memset(manifest, 0, sizeof *manifest);
     kin_container container;
     kin_status status = kin_container_parse(&container, data, bytes, KIN_FILE_MANIFEST,
-                                            MANIFEST_VERSION, name, error);
+                                            MANIFEST_VERSION_VALUES, name, error);
     if (status == KIN_OK) status = kin_container_check_all(&container, name, error);
     if (status == KIN_OK) status = parse_sections(manifest, &container, name, error);
     if (status != KIN_OK) kin_manifest_fini(manifest);

@@ -38,6 +38,7 @@ typedef struct kin_manifest {
     kin_digest fingerprint; /* of encoder.kin */
     kin_digest ledger;      /* kin_container_digest of ledger.kin */
     uint32_t thumbnail_side;
+    uint32_t value_dimensions; /* of the values that shards keep for re-ranking; 0: none */
     uint64_t inputs;                     /* = indexed + sum of rejected */
     uint64_t indexed;                    /* = sum of shard counts */
     uint64_t rejected[KIN_REASON_COUNT]; /* [KIN_REASON_NONE] is 0 */

@@ -8,6 +8,7 @@
 #include "common/base/memory.h"
 #include "proto/message_lists.h"
 #include "proto/ranked.h"
+#include "proto/scored.h"
 #include "proto/walk.h"
 
 typedef enum field_kind {
@@ -32,9 +33,11 @@ typedef struct message_field {
 #define T(type) (1u << KIN_MESSAGE_##type)
 #define AT(member) offsetof(kin_message, member)
 #define REPLIES \
-    (T(ERROR) | T(HITS) | T(IMAGES) | T(REPORT) | T(FOUND) | T(CODE) | T(RANKED) | T(CLASSES))
-#define QUESTIONS \
-    (T(SEARCH) | T(THUMBNAILS) | T(STATUS) | T(SCAN) | T(ENCODE) | T(BATCH) | T(CLASSIFY))
+    (T(ERROR) | T(HITS) | T(IMAGES) | T(REPORT) | T(FOUND) | T(CODE) | T(RANKED) | T(CLASSES) | \
+     T(SCORED))
+#define QUESTIONS                                                                            \
+    (T(SEARCH) | T(THUMBNAILS) | T(STATUS) | T(SCAN) | T(ENCODE) | T(BATCH) | T(CLASSIFY) | \
+     T(SCORE))
 
 /* PROTOCOL.md, "Fields". The largest deadline is what a person could mean; the words are ours. */
 static const message_field fields[] = {
@@ -47,12 +50,13 @@ static const message_field fields[] = {
     {"radius", FIELD_WITHIN, AT(radius), KIN_CODE_BITS_MAX, 0, T(HITS)},
     {"pruned", FIELD_U32, AT(pruned), KIN_SHARDS_MAX, 0, T(HITS)},
     {"bits", FIELD_U32, AT(bits), KIN_CODE_BITS_MAX, T(HITS) | T(REPORT), 0},
-    {"deadline", FIELD_I64, AT(deadline_ms), KIN_DEADLINE_MS_MAX, T(SCAN) | T(ENCODE),
+    {"deadline", FIELD_I64, AT(deadline_ms), KIN_DEADLINE_MS_MAX, T(SCAN) | T(ENCODE) | T(SCORE),
      T(SEARCH) | T(THUMBNAILS) | T(BATCH) | T(CLASSIFY)},
     {"partial", FIELD_BOOL, AT(partial), 1, 0, T(SEARCH)},
     {"rgb", FIELD_BOOL, AT(rgb), 1, 0, T(THUMBNAILS)},
     {"encodes", FIELD_BOOL, AT(encodes), 1, 0, T(HELLO)},
     {"thumbnail", FIELD_U32, AT(thumbnail), KIN_THUMBNAIL_SIDE_MAX, 0, T(SEARCH) | T(ENCODE)},
+    {"rerank", FIELD_U32, AT(rerank), KIN_K_MAX, 0, T(SEARCH) | T(ENCODE) | T(HITS)},
     {"shard-total", FIELD_U32, AT(shard_total), KIN_SHARDS_MAX, T(HITS) | T(REPORT), 0},
     {"threads", FIELD_U32, AT(threads), UINT32_MAX, T(HELLO), 0},
     {"beat", FIELD_U32, AT(beat_ms), KIN_DEADLINE_MS_MAX, T(ASSIGN), 0},
@@ -66,6 +70,10 @@ static const message_field fields[] = {
     {"fingerprint", FIELD_BYTES, AT(fingerprint), 16, 0, T(HITS) | T(CLASSES)},
     {"codes", FIELD_BYTES, AT(codes), KIN_BATCH_CODES_MAX *KIN_CODE_BYTES_MAX, T(BATCH), 0},
     {"ranked", FIELD_BYTES, AT(ranked), KIN_BATCH_HITS_MAX *KIN_RANKED_BYTES, T(RANKED), 0},
+    {"values", FIELD_BYTES, AT(values), KIN_CODE_BITS_MAX *KIN_SCORED_VALUE_BYTES, T(SCORE),
+     T(CODE)},
+    {"places", FIELD_BYTES, AT(places), KIN_K_MAX *KIN_SCORED_PLACE_BYTES, T(SCORE), 0},
+    {"scores", FIELD_BYTES, AT(scores), KIN_K_MAX *KIN_SCORED_SCORE_BYTES, T(SCORED), T(HITS)},
     {"status", FIELD_TEXT, AT(status), 64, T(ERROR), 0},
     {"text", FIELD_TEXT, AT(text), 1024, T(ERROR), T(HELLO)},
     {"name", FIELD_TEXT, AT(name), 256, T(HELLO), 0},
@@ -96,7 +104,8 @@ static const char *const type_words[KIN_MESSAGE_TYPES] = {
     [KIN_MESSAGE_ASSIGN] = "assign",   [KIN_MESSAGE_READY] = "ready",
     [KIN_MESSAGE_BEAT] = "beat",       [KIN_MESSAGE_REGISTER] = "register",
     [KIN_MESSAGE_BYE] = "bye",         [KIN_MESSAGE_CLASSIFY] = "classify",
-    [KIN_MESSAGE_CLASSES] = "classes",
+    [KIN_MESSAGE_CLASSES] = "classes", [KIN_MESSAGE_SCORE] = "score",
+    [KIN_MESSAGE_SCORED] = "scored",
 };
 
 kin_message kin_message_of(kin_message_type type)

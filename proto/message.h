@@ -31,6 +31,8 @@ typedef enum kin_message_type {
     KIN_MESSAGE_FOUND,
     KIN_MESSAGE_ENCODE,
     KIN_MESSAGE_CODE,
+    KIN_MESSAGE_SCORE,
+    KIN_MESSAGE_SCORED,
     /* Between coordinator and worker, without a reply. */
     KIN_MESSAGE_HELLO,
     KIN_MESSAGE_ASSIGN,
@@ -90,6 +92,7 @@ typedef struct kin_message {
     int32_t radius;      /* bits: nothing nearer is missing from the answer; -1: not proven */
     uint32_t pruned;     /* shards that cannot hold a hit, and were not asked */
     uint32_t thumbnail;  /* largest side; 0 for none */
+    uint32_t rerank;     /* hits that are put in order by their values; 0: none */
     uint32_t shard_total, threads;
     uint32_t beat_ms, patience_ms;
     int64_t pid;
@@ -97,6 +100,7 @@ typedef struct kin_message {
     kin_bytes code, picture, manifest, fingerprint; /* bytes */
     kin_bytes codes;                                /* [n][bits / 8], one behind the other */
     kin_bytes ranked;                               /* [n][k] of proto/ranked.h */
+    kin_bytes values, places, scores;               /* of proto/scored.h */
     kin_bytes status, text, name, host, generation, report; /* words and sentences */
     kin_message_shard *shards;                              /* [shard_count] */
     kin_hit *hits;                                          /* [hit_count] */

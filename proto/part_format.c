@@ -6,6 +6,7 @@
 
 #include "common/base/bytes.h"
 #include "common/base/check.h"
+#include "common/code/values.h"
 
 #define PART_VERSION 1
 
@@ -44,6 +45,7 @@ _Static_assert(offsetof(disk_row, file_bytes) == 8 && offsetof(disk_row, detail_
 
 static size_t value_bytes(kin_part_kind kind, uint32_t width)
 {
+    if (kind == KIN_PART_VALUES) return width;
     return kind == KIN_PART_CODES ? width / 8 : (size_t)width * sizeof(float);
 }
 
@@ -122,6 +124,14 @@ static kin_status checked_section(const kin_container *container, const char *se
     return kin_container_check_range(container, offset, *bytes, name, error);
 }
 
+static bool width_valid(const kin_part_head *head)
+{
+    if (head->kind == KIN_PART_CODES) return kin_code_bits_valid(head->width);
+    return head->width > 0 && head->width <= (head->kind == KIN_PART_VALUES
+                                                  ? KIN_CODE_BITS_MAX
+                                                  : KIN_FEATURE_DIMENSIONS_MAX);
+}
+
 static kin_status parse_head(kin_part *part, const char *name, kin_error *error)
 {
     const uint8_t *data;
@@ -138,15 +148,14 @@ static kin_status parse_head(kin_part *part, const char *name, kin_error *error)
     head->width = le32toh(disk.width);
     part->indexed = le32toh(disk.indexed);
     uint32_t kind = le32toh(disk.kind);
-    if (kind != KIN_PART_CODES && kind != KIN_PART_VECTORS)
-        return refuse(error, name, "it holds neither codes nor vectors");
+    if (kind != KIN_PART_CODES && kind != KIN_PART_VECTORS && kind != KIN_PART_VALUES)
+        return refuse(error, name, "it holds neither codes nor vectors nor values");
     head->kind = (kin_part_kind)kind;
     if (head->count == 0 || head->count > KIN_CHUNK_PICTURES_MAX)
         return refuse(error, name, "its number of inputs is out of range");
     if (head->first_id > UINT64_MAX - head->count || part->indexed > head->count)
         return refuse(error, name, "its numbers contradict each other");
-    if (kind == KIN_PART_CODES ? !kin_code_bits_valid(head->width)
-                               : head->width == 0 || head->width > KIN_FEATURE_DIMENSIONS_MAX)
+    if (!width_valid(head))
         return refuse(error, name, "its codes or vectors have an impossible width");
     for (size_t i = 0; i < sizeof disk.reserved; i++)
         if (disk.reserved[i] != 0) return refuse(error, name, "reserved bytes are not zero");
@@ -233,7 +242,11 @@ kin_status kin_part_check_thumbnail(const kin_part *part, const kin_part_row *ro
 
 void kin_part_code(const kin_part *part, uint32_t value, kin_code *code)
 {
-    KIN_CHECK(part->head.kind == KIN_PART_CODES && value < part->indexed);
+    KIN_CHECK(part->head.kind != KIN_PART_VECTORS && value < part->indexed);
+    if (part->head.kind == KIN_PART_VALUES) {
+        kin_values_code(kin_part_values(part, value), part->head.width, code);
+        return;
+    }
     uint64_t words[KIN_CODE_WORDS_MAX];
     uint32_t count = part->head.width / 64;
     for (uint32_t i = 0; i < count; i++)
@@ -246,4 +259,10 @@ void kin_part_vector(const kin_part *part, uint32_t value, float *vector)
     KIN_CHECK(part->head.kind == KIN_PART_VECTORS && value < part->indexed);
     size_t bytes = part->head.width * sizeof *vector;
     memcpy(vector, part->values + value * bytes, bytes);
+}
+
+const int8_t *kin_part_values(const kin_part *part, uint32_t value)
+{
+    KIN_CHECK(part->head.kind == KIN_PART_VALUES && value < part->indexed);
+    return (const int8_t *)part->values + (size_t)value * part->head.width;
 }

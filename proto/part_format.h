@@ -13,9 +13,14 @@
 #include "common/code/code.h"
 #include "proto/container.h"
 
-/* What a part says of its pictures: their codes, or, where the hasher is yet to be learned from
- * them, their feature vectors. */
-typedef enum kin_part_kind { KIN_PART_CODES = 0, KIN_PART_VECTORS = 1 } kin_part_kind;
+/* What a part says of its pictures: their codes; where the hasher is yet to be learned from them,
+ * their feature vectors; or, for an index that re-ranks, their values (common/code/values.h), which
+ * say their codes, too. */
+typedef enum kin_part_kind {
+    KIN_PART_CODES = 0,
+    KIN_PART_VECTORS = 1,
+    KIN_PART_VALUES = 2
+} kin_part_kind;
 
 /* What all rows of a part share. */
 typedef struct kin_part_head {
@@ -23,7 +28,7 @@ typedef struct kin_part_head {
     uint64_t first_id;
     uint32_t count; /* of inputs, up to KIN_CHUNK_PICTURES_MAX */
     kin_part_kind kind;
-    uint32_t width; /* bits of a code, or dimensions of a vector */
+    uint32_t width; /* bits of a code, or dimensions of a vector or of values */
 } kin_part_head;
 
 /* One input: indexed (reason none) with a code or vector, or rejected with a detail. */
@@ -47,7 +52,7 @@ typedef struct kin_part_builder {
 void kin_part_builder_add(kin_part_builder *builder, const kin_part_row *row);
 
 /* The part's bytes, appended to out; empties the builder and keeps its memory. values: [indexed]
- * [width / 64] code words, or [indexed][width] floats. */
+ * [width / 64] code words, or [indexed][width] floats or int8_t. */
 void kin_part_builder_finish(kin_part_builder *builder, const kin_part_head *head,
                              const void *values, kin_buffer *out);
 void kin_part_builder_fini(kin_part_builder *builder);
@@ -71,8 +76,10 @@ kin_part_row kin_part_get(const kin_part *part, uint32_t index);
 KIN_MUST_USE kin_status kin_part_check_thumbnail(const kin_part *part, const kin_part_row *row,
                                                  const char *name, kin_error *error);
 
-/* value < indexed: a code of a part of codes; a vector [width] of a part of vectors. */
+/* value < indexed: a code of a part of codes or values; a vector [width] of a part of vectors;
+ * values [width] of a part of values, borrowed. */
 void kin_part_code(const kin_part *part, uint32_t value, kin_code *code);
 void kin_part_vector(const kin_part *part, uint32_t value, float *vector);
+const int8_t *kin_part_values(const kin_part *part, uint32_t value);
 
 #endif

@@ -1,6 +1,7 @@
 #include "proto/shard_check.h"
 
 #include "common/base/limits.h"
+#include "common/code/values.h"
 
 static kin_status refuse(kin_error *error, const char *name, const char *what)
 {
@@ -45,6 +46,16 @@ kin_status kin_shard_check_pieces(const kin_shard_view *view, const char *name, 
     return KIN_OK;
 }
 
+/* Whether the values of a row have the bits of its code, as far as there are values. */
+static bool values_valid(const kin_shard_view *view, uint64_t row, const kin_code *code)
+{
+    uint32_t dimensions = view->meta.value_dimensions;
+    kin_code of_values;
+    if (dimensions == 0) return true;
+    kin_values_code(view->values + row * dimensions, dimensions, &of_values);
+    return kin_code_compare(&of_values, code) == 0;
+}
+
 static kin_status check_rows(const kin_shard_view *view, const char *name, kin_error *error)
 {
     kin_code before = {0}, code;
@@ -58,6 +69,8 @@ static kin_status check_rows(const kin_shard_view *view, const char *name, kin_e
         if ((row == 0 && kin_code_compare(&code, &view->meta.first) < 0) ||
             (row + 1 == view->meta.count && kin_code_compare(&code, &view->meta.last) > 0))
             return refuse(error, name, "a code is outside of its range");
+        if (!values_valid(view, row, &code))
+            return refuse(error, name, "the values of a row have other signs than its code");
         before = code;
     }
     return KIN_OK;

@@ -21,7 +21,7 @@ enum {
     META_TABLES = 80,      /* u32 */
     META_ID_BYTES = 84,    /* u32 */
     META_START_BYTES = 88, /* u32 */
-    META_ZERO = 92,        /* u32 */
+    META_VALUES = 92,      /* u32: zero before version 3 */
     META_TABLE = 96        /* rows of rotation (u16), bucket bits (u16), zero (u32) */
 };
 #define META_TABLE_BYTES 8
@@ -126,9 +126,16 @@ uint32_t kin_shard_sections(const kin_shard_meta *meta, kin_shard_pieces keys,
     }
     add(sections, &count, KIN_SHARD_KEY_ENDS, keys.there ? meta->count * 8 : 0);
     add(sections, &count, KIN_SHARD_KEYS, keys.there ? keys.bytes : 0);
+    if (meta->value_dimensions > 0)
+        add(sections, &count, KIN_SHARD_VALUES, meta->count * meta->value_dimensions);
     add(sections, &count, KIN_SHARD_THUMBNAIL_ENDS, thumbnails.there ? meta->count * 8 : 0);
     add(sections, &count, KIN_SHARD_THUMBNAILS, thumbnails.there ? thumbnails.bytes : 0);
     return count;
+}
+
+uint32_t kin_shard_version(const kin_shard_meta *meta)
+{
+    return meta->value_dimensions > 0 ? KIN_SHARD_VERSION_VALUES : KIN_SHARD_VERSION;
 }
 
 void kin_shard_meta_build(const kin_shard_meta *meta, uint8_t *bytes)
@@ -142,6 +149,7 @@ void kin_shard_meta_build(const kin_shard_meta *meta, uint8_t *bytes)
     kin_store_le32(bytes + META_TABLES, meta->table_count);
     kin_store_le32(bytes + META_ID_BYTES, meta->id_bytes);
     kin_store_le32(bytes + META_START_BYTES, meta->start_bytes);
+    kin_store_le32(bytes + META_VALUES, meta->value_dimensions);
     for (uint32_t j = 0; j < meta->table_count; j++) {
         uint8_t *row = bytes + META_TABLE + (size_t)META_TABLE_BYTES * j;
         kin_store_le16(row, (uint16_t)meta->table[j].rotation);
@@ -186,7 +194,7 @@ static kin_status parse_tables(kin_shard_meta *meta, const uint8_t *data, const 
             return refuse(error, name, "a table that cannot be");
     }
     size_t used = META_TABLE + (size_t)META_TABLE_BYTES * meta->table_count;
-    if (!all_zero(data + META_ZERO, 4) || !all_zero(data + used, KIN_SHARD_META_BYTES - used))
+    if (!all_zero(data + used, KIN_SHARD_META_BYTES - used))
         return refuse(error, name, "meta's unused bytes are not zero");
     return KIN_OK;
 }
@@ -209,9 +217,13 @@ static kin_status parse_meta(kin_shard_meta *meta, const kin_container *containe
     kin_code_from_bytes(&meta->last, data + META_LAST, meta->bits);
     if (kin_code_compare(&meta->first, &meta->last) > 0)
         return refuse(error, name, "its range ends before it starts");
-    if (container->version > 1) return parse_tables(meta, data, name, error);
     meta->id_bytes = 8;
-    return KIN_OK;
+    if (container->version == 1) return KIN_OK;
+    meta->value_dimensions = kin_load_le32(data + META_VALUES);
+    bool has_values = container->version == KIN_SHARD_VERSION_VALUES;
+    if (meta->value_dimensions > meta->bits || has_values != (meta->value_dimensions > 0))
+        return refuse(error, name, "its values have more dimensions than its codes bits, or none");
+    return parse_tables(meta, data, name, error);
 }
 
 /* A section of count rows of row_bytes each; false if it is not there or has another size. */
@@ -284,6 +296,12 @@ static kin_status parse_sections(kin_shard_view *view, const char *name, kin_err
         status = find_pieces(view, KIN_SHARD_KEY_ENDS, KIN_SHARD_KEYS, &view->key_ends, &keys,
                              &view->key_bytes, name, error);
     view->keys = (const char *)keys;
+    const void *values = NULL;
+    if (status == KIN_OK && meta->value_dimensions > 0 &&
+        !rows_section(&view->container, KIN_SHARD_VALUES, meta->count, meta->value_dimensions,
+                      &values))
+        return refuse(error, name, "a section has another size than its rows");
+    view->values = values;
     if (status == KIN_OK)
         status =
             find_pieces(view, KIN_SHARD_THUMBNAIL_ENDS, KIN_SHARD_THUMBNAILS, &view->thumbnail_ends,
@@ -308,7 +326,8 @@ kin_status kin_shard_view_parse(kin_shard_view *view, const void *data, size_t b
     memset(view, 0, sizeof *view);
     kin_container *container = &view->container;
     kin_status status =
-        kin_container_parse(container, data, bytes, KIN_FILE_SHARD, KIN_SHARD_VERSION, name, error);
+        kin_container_parse(container, data, bytes, KIN_FILE_SHARD, KIN_SHARD_VERSION_VALUES, name,
+                            error);
     if (status == KIN_OK) status = parse_meta(&view->meta, container, name, error);
     if (status == KIN_OK) status = parse_sections(view, name, error);
     bool is_first = view->meta.table_count == 0;

@@ -11,8 +11,9 @@
 #include "proto/container.h"
 #include "proto/container_placed.h"
 
-/* What is written; version 1 is still read. */
+/* What is written: without values version 2, with them version 3. Version 1 is still read. */
 #define KIN_SHARD_VERSION 2
+#define KIN_SHARD_VERSION_VALUES 3
 
 /* Section names, in the order of the file. */
 #define KIN_SHARD_META "meta"        /* kin_shard_meta */
@@ -21,6 +22,7 @@
 #define KIN_SHARD_STARTS "starts-"   /* and the letter: its starts */
 #define KIN_SHARD_KEY_ENDS "keyends" /* u64 [count], or no bytes: no keys */
 #define KIN_SHARD_KEYS "keys"
+#define KIN_SHARD_VALUES "values"           /* version 3: int8 [count][value_dimensions] */
 #define KIN_SHARD_THUMBNAIL_ENDS "thumbend" /* u64 [count], or no bytes: no thumbnails */
 #define KIN_SHARD_THUMBNAILS "thumbs"       /* JPEG files, one behind the other */
 #define KIN_SHARD_CODES "codes"             /* version 1: u64 [count][bits / 64] */
@@ -33,6 +35,7 @@ typedef struct kin_shard_meta {
     uint32_t table_count; /* 0: version 1 */
     uint32_t id_bytes;    /* 4, 5 or 8 */
     uint32_t start_bytes; /* 4 or 8 */
+    uint32_t value_dimensions; /* of common/code/values.h; 0: no values are stored */
     struct {
         uint32_t rotation, bucket_bits;
     } table[KIN_TABLES_MAX];
@@ -65,8 +68,9 @@ const char *kin_shard_table_section(const char *prefix, uint32_t table, char *na
 #define KIN_SHARD_AT_IDS 1
 #define KIN_SHARD_AT_TABLE(j) (2 + 2 * (j))
 #define KIN_SHARD_AT_STARTS(j) (3 + 2 * (j))
-#define KIN_SHARD_AT_PIECES(tables) (2 + 2 * (tables)) /* ends of keys, keys, and of thumbnails */
-#define KIN_SHARD_SECTIONS_MAX (6 + 2 * KIN_TABLES_MAX)
+#define KIN_SHARD_AT_PIECES(tables) (2 + 2 * (tables)) /* ends of keys, keys */
+#define KIN_SHARD_AT_VALUES(tables) (4 + 2 * (tables)) /* where there are some */
+#define KIN_SHARD_SECTIONS_MAX (7 + 2 * KIN_TABLES_MAX)
 
 /* Keys or thumbnails of all rows together; there: false means that the shard has none. */
 typedef struct kin_shard_pieces {
@@ -79,6 +83,9 @@ typedef struct kin_shard_pieces {
 uint32_t kin_shard_sections(const kin_shard_meta *meta, kin_shard_pieces keys,
                             kin_shard_pieces thumbnails, kin_placed_section *sections);
 
+/* The version of its file. */
+uint32_t kin_shard_version(const kin_shard_meta *meta);
+
 /* bytes [KIN_SHARD_META_BYTES] of the section. */
 void kin_shard_meta_build(const kin_shard_meta *meta, uint8_t *bytes);
 
@@ -90,6 +97,7 @@ typedef struct kin_shard_view {
     const uint64_t *key_ends; /* NULL: no keys */
     const char *keys;
     uint64_t key_bytes;
+    const int8_t *values;           /* [count][meta.value_dimensions]; NULL: none */
     const uint64_t *thumbnail_ends; /* NULL: no thumbnails */
     const uint8_t *thumbnails;
     uint64_t thumbnail_bytes;

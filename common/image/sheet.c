@@ -40,6 +40,7 @@ enum {
 static void tile_fini(kin_sheet_tile *tile)
 {
     free(tile->key);
+    free(tile->score);
     kin_image_fini(&tile->image);
     kin_buffer_fini(&tile->jpeg);
 }
@@ -176,8 +177,13 @@ static void draw_hit(const kin_sheet *sheet, const kin_sheet_tile *tile, kin_ima
     const char *unit = tile->distance == 0   ? " \xc2\xb7 same code"
                        : tile->distance == 1 ? " bit"
                                              : " bits";
-    draw_text(&kin_font_text, image, end, caption, x + PADDING + side - end,
-              tile->distance == 0 ? SAME : FAINT, unit);
+    end = draw_text(&kin_font_text, image, end, caption, x + PADDING + side - end,
+                    tile->distance == 0 ? SAME : FAINT, unit);
+    if (tile->score != NULL) {
+        char score[48];
+        snprintf(score, sizeof score, " \xc2\xb7 %s", tile->score);
+        draw_text(&kin_font_text, image, end, caption, x + PADDING + side - end, FAINT, score);
+    }
     draw_text(&kin_font_text, image, x + PADDING, caption + 18, side, INK,
               kin_sheet_caption(tile->key));
 }

@@ -10,6 +10,7 @@
 #include "common/base/text.h"
 #include "common/image/encode_image.h"
 #include "common/image/resize.h"
+#include "coordinator/client/answer_text.h"
 #include "coordinator/client/html_sheet.h"
 
 #define COLUMNS 12    /* hits side by side: one row at the default k, and no wider than a screen */
@@ -80,6 +81,8 @@ kin_status kin_answer_sheet_add(kin_answer_sheet *answers, kin_client *client, c
                                         .jpeg = jpegs[i],
                                         .id = answer->hits[i].id,
                                         .distance = answer->hits[i].distance};
+        if (i < answer->score_count)
+            row->hits[i].score = kin_sprintf("%.4f", kin_answer_asymmetric(answer->scores[i]));
     }
     free(images);
     free(jpegs);

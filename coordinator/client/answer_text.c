@@ -5,6 +5,21 @@
 #include <string.h>
 
 #include "common/base/text.h"
+#include "common/code/values.h"
+
+double kin_answer_asymmetric(uint32_t score)
+{
+    return (double)score / KIN_VALUES_RIGHT_ANGLE;
+}
+
+/* A column of a table: the score, or a dash. */
+static void append_score(kin_buffer *out, const kin_answer *answer, uint32_t i)
+{
+    if (i < answer->score_count)
+        kin_buffer_printf(out, "%10.6f  ", kin_answer_asymmetric(answer->scores[i]));
+    else if (answer->rerank > 0)
+        kin_buffer_printf(out, "%10s  ", "-");
+}
 
 static void append_table(kin_buffer *out, const char *name, const kin_question *question,
                          const kin_answer *answer)
@@ -18,10 +33,13 @@ static void append_table(kin_buffer *out, const char *name, const kin_question *
         if (width > id_width) id_width = width;
     }
     if (answer->hit_count > 0)
-        kin_buffer_printf(out, "  rank  distance  %*s  key\n", id_width, "id");
+        kin_buffer_printf(out, "  rank  distance  %s%*s  key\n",
+                          answer->rerank > 0 ? "asymmetric  " : "", id_width, "id");
     for (uint32_t i = 0; i < answer->hit_count; i++) {
         const kin_hit *hit = &answer->hits[i];
-        kin_buffer_printf(out, "%6u  %8u  %*" PRIu64 "  ", i + 1, hit->distance, id_width, hit->id);
+        kin_buffer_printf(out, "%6u  %8u  ", i + 1, hit->distance);
+        append_score(out, answer, i);
+        kin_buffer_printf(out, "%*" PRIu64 "  ", id_width, hit->id);
         kin_text_append_escaped(out, answer->keys[i], answer->key_bytes[i]);
         kin_buffer_append_byte(out, '\n');
     }
@@ -34,7 +52,12 @@ static void append_table(kin_buffer *out, const char *name, const kin_question *
     for (int32_t d = 0; answer->histogram != NULL && d <= question->within; d++)
         kin_buffer_printf(out, "%s%6d  %s\n", d == 0 ? "  bits  codes at that distance\n" : "", d,
                           kin_text_count(answer->histogram[d], count));
-    if (answer->any_ties && answer->hit_count == question->k)
+    if (answer->rerank > 0)
+        kin_buffer_printf(out,
+                          "  re-ranked: the first %s hits, by the asymmetric distance of their "
+                          "values\n",
+                          kin_text_count(answer->rerank, count));
+    if (answer->any_ties && answer->hit_count == question->k && answer->rerank == 0)
         kin_buffer_printf(out, "  of the hits at %u bits these are any, as --any-ties allows\n",
                           answer->hits[answer->hit_count - 1].distance);
     if (answer->checked)
@@ -62,7 +85,7 @@ static void append_certificate(kin_buffer *out, const kin_question *question,
 {
     kin_buffer_printf(out, ", \"certificate\": {\"fingerprint\": \"%s\", \"pruned\": %u, \"kth\": ",
                       answer->fingerprint, answer->pruned);
-    if (answer->hit_count > 0 && answer->hit_count == question->k)
+    if (answer->hit_count > 0 && answer->hit_count == question->k && answer->rerank == 0)
         kin_buffer_printf(out, "%u", answer->hits[answer->hit_count - 1].distance);
     else
         kin_buffer_append_string(out, "null");
@@ -84,6 +107,9 @@ static void append_json(kin_buffer *out, const char *name, const kin_question *q
     for (uint32_t i = 0; i < answer->hit_count; i++) {
         kin_buffer_printf(out, "%s{\"id\": %" PRIu64 ", \"distance\": %u, ", i > 0 ? ", " : "",
                           answer->hits[i].id, answer->hits[i].distance);
+        if (i < answer->score_count)
+            kin_buffer_printf(out, "\"asymmetric\": %.9f, ",
+                              kin_answer_asymmetric(answer->scores[i]));
         append_member(out, "key", answer->keys[i], answer->key_bytes[i]);
         kin_buffer_append_byte(out, '}');
     }
@@ -91,6 +117,9 @@ static void append_json(kin_buffer *out, const char *name, const kin_question *q
         out, "], \"coverage\": {\"shards\": %u, \"answered\": %u}, \"code\": \"%s\", ",
         answer->shards, answer->answered, kin_code_text(&answer->code, answer->bits, code));
     append_member(out, "generation", answer->generation, strlen(answer->generation));
+    if (answer->rerank > 0)
+        kin_buffer_printf(out, ", \"rerank\": %u, \"reranked\": %u", answer->rerank,
+                          answer->score_count);
     if (answer->fingerprint[0] != 0) append_certificate(out, question, answer);
     if (question->within >= 0)
         kin_buffer_printf(out, ", \"total\": %" PRIu64, answer->total_within);
@@ -107,6 +136,10 @@ static void append_tsv(kin_buffer *out, const char *name, const kin_answer *answ
         kin_buffer_printf(out, "\t%u\t%u\t%" PRIu64 "\t", i + 1, answer->hits[i].distance,
                           answer->hits[i].id);
         kin_text_append_escaped(out, answer->keys[i], answer->key_bytes[i]);
+        if (i < answer->score_count)
+            kin_buffer_printf(out, "\t%.9f", kin_answer_asymmetric(answer->scores[i]));
+        else if (answer->rerank > 0)
+            kin_buffer_append_byte(out, '\t');
         kin_buffer_append_byte(out, '\n');
     }
 }

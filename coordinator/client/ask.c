@@ -63,8 +63,8 @@ bool kin_ask_open(kin_ask *ask, const kin_command *command, const char *target,
     kin_status status = check_target(target, &error);
     if (status == KIN_OK) status = kin_client_open(&ask->client, &options, &error);
     if (status == KIN_OK) status = kin_client_bits(ask->client, &ask->bits, &error);
-    if (status == KIN_OK && ask->tsv)
-        status = kin_command_print(KIN_ANSWER_TSV_HEADER, strlen(KIN_ANSWER_TSV_HEADER), &error);
+    const char *header = ask->rerank ? KIN_ANSWER_TSV_HEADER_RERANK : KIN_ANSWER_TSV_HEADER;
+    if (status == KIN_OK && ask->tsv) status = kin_command_print(header, strlen(header), &error);
     if (status == KIN_OK) return true;
     *result = kin_command_failed(&error);
     kin_client_close(&ask->client);
@@ -77,18 +77,22 @@ static kin_status check_answer(kin_ask *ask, const kin_question *question, kin_a
 {
     kin_question again = *question;
     kin_answer scanned = {0};
-    again.picture = NULL;
-    again.picture_bytes = 0;
     again.thumbnail_side = 0;
-    again.code = answer->code;
     again.exhaustive = true;
+    if (question->rerank == 0) { /* the code is known; values are not */
+        again.picture = NULL;
+        again.picture_bytes = 0;
+        again.code = answer->code;
+    }
     kin_status status = kin_client_search(ask->client, &again, &scanned, error);
     if (status == KIN_PARTIAL && ask->allow_partial) status = KIN_OK;
     bool same = status != KIN_OK || (scanned.hit_count == answer->hit_count &&
+                                     scanned.score_count == answer->score_count &&
                                      scanned.total_within == answer->total_within);
     for (uint32_t i = 0; status == KIN_OK && same && i < answer->hit_count; i++)
         same = scanned.hits[i].distance == answer->hits[i].distance &&
-               (question->any_ties || scanned.hits[i].id == answer->hits[i].id);
+               (question->any_ties || scanned.hits[i].id == answer->hits[i].id) &&
+               (i >= answer->score_count || scanned.scores[i] == answer->scores[i]);
     if (!same)
         status = kin_fail(error, KIN_CORRUPT,
                           "a scan of all codes gives another answer: please report this, with "

@@ -12,6 +12,7 @@
 #include "coordinator/client/cluster.h"
 #include "proto/link.h"
 #include "proto/message.h"
+#include "proto/scored.h"
 
 /* A coordinator answers by the deadline; the answer gets this long to travel. */
 #define TRAVEL_MS 2000
@@ -175,12 +176,22 @@ static kin_status take_pixels(const kin_client *client, const kin_message_image 
     return KIN_OK;
 }
 
+static void take_scores(const kin_message *reply, kin_answer *answer)
+{
+    answer->rerank = reply->rerank;
+    answer->score_count = (uint32_t)(reply->scores.bytes / KIN_SCORED_SCORE_BYTES);
+    answer->scores = kin_calloc(answer->score_count, sizeof *answer->scores);
+    for (uint32_t i = 0; i < answer->score_count; i++)
+        answer->scores[i] = kin_scored_get_score(reply->scores, i);
+}
+
 static kin_status take_answer(kin_client *client, const kin_question *question,
                               const kin_message *reply, kin_answer *answer, kin_error *error)
 {
     uint32_t distances = question->histogram ? (uint32_t)(question->within + 1) : 0;
     if (!kin_code_bits_valid(reply->bits) || reply->count_count != distances ||
         reply->code.bytes != reply->bits / 8 || reply->shard_count > reply->shard_total ||
+        reply->scores.bytes > (size_t)reply->hit_count * KIN_SCORED_SCORE_BYTES ||
         reply->generation.bytes >= sizeof answer->generation)
         return kin_fail(error, KIN_CORRUPT, "%s sent an impossible answer", client->target);
     client->bits = answer->bits = reply->bits;
@@ -208,6 +219,7 @@ static kin_status take_answer(kin_client *client, const kin_question *question,
         answer->keys[i] = kin_bytes_text(reply->keys[i]);
         answer->key_bytes[i] = (uint32_t)reply->keys[i].bytes;
     }
+    take_scores(reply, answer);
     if (reply->image_count == 0) return KIN_OK;
     return take_pixels(client, &reply->images[0], &answer->thumbnail, error);
 }
@@ -225,6 +237,7 @@ kin_status kin_client_search(kin_client *client, const kin_question *question, k
     message.histogram = question->histogram;
     message.partial = client->allow_partial;
     message.thumbnail = question->thumbnail_side;
+    message.rerank = question->rerank;
     if (question->picture != NULL) {
         if (question->picture_bytes > KIN_PICTURE_BYTES_MAX)
             return kin_fail(error, KIN_LIMIT, "the picture has %zu bytes; the limit is %u",
@@ -238,6 +251,10 @@ kin_status kin_client_search(kin_client *client, const kin_question *question, k
         message.code = (kin_bytes){code, bits / 8};
     }
     kin_status status = kin_client_ask(client, &message, KIN_MESSAGE_HITS, &reply, error);
+    if (status == KIN_OK && reply.rerank != question->rerank)
+        status = kin_fail(error, KIN_MISMATCH,
+                          "%s does not re-rank: its coordinator is older than this program",
+                          client->target);
     if (status == KIN_OK) status = take_answer(client, question, &reply, answer, error);
     kin_message_fini(&reply);
     if (status != KIN_OK) kin_answer_fini(answer);
@@ -255,6 +272,7 @@ void kin_answer_fini(kin_answer *answer)
     free(answer->key_bytes);
     free(answer->hits);
     free(answer->histogram);
+    free(answer->scores);
     kin_image_fini(&answer->thumbnail);
     memset(answer, 0, sizeof *answer);
 }

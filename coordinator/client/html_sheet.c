@@ -105,12 +105,16 @@ static void append_hit(kin_buffer *out, const kin_sheet_tile *tile)
     bool same = tile->distance == 0;
     kin_buffer_printf(out, "<figure%s title=\"", same ? " class=\"same\"" : "");
     append_text(out, tile->key);
-    kin_buffer_printf(out, "&#10;distance %u &#183; id %" PRIu64 "\">", tile->distance, tile->id);
+    kin_buffer_printf(out, "&#10;distance %u &#183; id %" PRIu64, tile->distance, tile->id);
+    if (tile->score != NULL)
+        kin_buffer_printf(out, " &#183; asymmetric distance %s", tile->score);
+    kin_buffer_append_string(out, "\">");
     append_picture(out, tile);
     kin_buffer_printf(out, "<figcaption><b>%u</b> <span>%s</span>", tile->distance,
                       same                  ? "&#183; same code"
                       : tile->distance == 1 ? "bit"
                                             : "bits");
+    if (tile->score != NULL) kin_buffer_printf(out, " <span>&#183; %s</span>", tile->score);
     append_caption(out, tile);
 }
 

@@ -20,6 +20,8 @@ static const char help[] =
     "                     ids, as JSON lines, or with -o HITS.npy int64 [n][k][2]: id, distance\n"
     "  --histogram        with --within R: how many codes there are at each distance\n"
     "  --any-ties         of the hits at the last distance any will do: less work\n"
+    "  --rerank N         puts the first N hits in order by the numbers behind the bits, where\n"
+    "                     the index keeps them (kindred-index build --rerank)\n"
     "  --check            compares each answer with a scan of all codes\n"
     "  --sheet FILE       draws a contact sheet: FILE.png, or FILE.html (stands alone)\n"
     "  --json, --tsv      one object a query and line, or tab-separated values\n"
@@ -36,7 +38,7 @@ static const char help[] =
 static kin_exit run(int argc, char **argv)
 {
     kin_ask ask = {.deadline_ms = KIN_DEADLINE_MS_DEFAULT};
-    int64_t k = 0, within = -1;
+    int64_t k = 0, within = -1, rerank = 0;
     const char *code = NULL, *codes = NULL, *output = NULL;
     bool histogram = false, any_ties = false;
     const kin_option options[] = {
@@ -47,6 +49,7 @@ static kin_exit run(int argc, char **argv)
         {"output", 'o', KIN_OPTION_TEXT, &output, 0, 0, NULL},
         {"histogram", 0, KIN_OPTION_FLAG, &histogram, 0, 0, NULL},
         {"any-ties", 0, KIN_OPTION_FLAG, &any_ties, 0, 0, NULL},
+        {"rerank", 0, KIN_OPTION_NUMBER, &rerank, 1, KIN_K_MAX, NULL},
         {"check", 0, KIN_OPTION_FLAG, &ask.check, 0, 0, NULL},
         KIN_ASK_OPTIONS(&ask),
         {0},
@@ -61,12 +64,17 @@ static kin_exit run(int argc, char **argv)
         mistake = "name a picture to look for, or give --code or --codes";
     else if (histogram && within < 0)
         mistake = "--histogram wants --within R: it counts the codes at 0 to R bits";
+    else if (rerank > 0 && (code != NULL || codes != NULL))
+        mistake = "--rerank wants pictures: a code has no numbers behind its bits";
+    else if (rerank > 0 && any_ties)
+        mistake = "--rerank puts all ties in order; leave out --any-ties";
     else if (output != NULL && codes == NULL)
         mistake = "-o goes with --codes FILE.npy";
     else if (codes != NULL && (pictures > 0 || code != NULL || histogram ||
                                ask.sheet_path != NULL || ask.tsv || ask.allow_partial))
         mistake = "--codes goes with -k, --within, --any-ties, --check and -o only";
     if (mistake != NULL) return kin_command_misused(&kin_search_command, mistake);
+    ask.rerank = rerank > 0;
     if (!kin_ask_open(&ask, &kin_search_command, argv[1], (uint32_t)(pictures + (code != NULL)),
                       &result))
         return result;
@@ -77,7 +85,8 @@ static kin_exit run(int argc, char **argv)
     }
     if (k == 0) k = within >= 0 ? KIN_K_MAX : KIN_K_DEFAULT;
     kin_question question = {
-        .k = (uint32_t)k, .within = (int32_t)within, .any_ties = any_ties, .histogram = histogram};
+        .k = (uint32_t)k, .within = (int32_t)within, .any_ties = any_ties, .histogram = histogram,
+        .rerank = (uint32_t)rerank};
     kin_error error = {0};
     if (code != NULL) {
         if (kin_code_parse(&question.code, code, ask.bits, &error) == KIN_OK) {
@@ -89,11 +98,14 @@ static kin_exit run(int argc, char **argv)
     }
     for (int i = 0; i < pictures; i++)
         kin_ask_picture(&ask, argv[2 + i], question);
-    char subtitle[64];
-    if (within >= 0)
-        snprintf(subtitle, sizeof subtitle, "all within %d bits of each query", (int)within);
-    else
-        snprintf(subtitle, sizeof subtitle, "the %d nearest to each query", (int)k);
+    char subtitle[128];
+    int used = within >= 0 ? snprintf(subtitle, sizeof subtitle, "all within %d bits of each query",
+                                      (int)within)
+                           : snprintf(subtitle, sizeof subtitle, "the %d nearest to each query",
+                                      (int)k);
+    if (rerank > 0)
+        snprintf(subtitle + used, sizeof subtitle - (size_t)used,
+                 ", the first %d re-ranked by asymmetric distance", (int)rerank);
     return kin_ask_close(&ask, subtitle);
 }
 

@@ -247,6 +247,7 @@ static void take_worker_message(coordinator *self, const kin_link_peer *peer, ki
         break;
     case KIN_MESSAGE_FOUND:
     case KIN_MESSAGE_RANKED:
+    case KIN_MESSAGE_SCORED:
     case KIN_MESSAGE_IMAGES:
     case KIN_MESSAGE_CODE:
     case KIN_MESSAGE_ERROR:

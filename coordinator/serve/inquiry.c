@@ -6,8 +6,10 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
+#include "coordinator/serve/inquiry_score.h"
 #include "coordinator/serve/question.h"
 #include "proto/ranked.h"
+#include "proto/scored.h"
 
 #define NS_PER_MS 1000000
 
@@ -108,6 +110,7 @@ void kin_inquiry_destroy(kin_inquiry **inquiry, kin_inquiry_scope *scope)
     kin_message_fini(&old->question);
     kin_buffer_fini(&old->body);
     kin_buffer_fini(&old->thumbnail);
+    kin_second_round_fini(&old->second);
     free(old->needed);
     free(old->owner);
     free(old->pending);
@@ -148,9 +151,11 @@ static kin_status build_leg(const kin_inquiry *inquiry, kin_inquiry_scope *scope
 {
     const kin_message *question = &inquiry->question;
     bool search = question->type == KIN_MESSAGE_SEARCH;
-    kin_message message = kin_message_of(inquiry->encoding ? KIN_MESSAGE_ENCODE
-                                         : search          ? KIN_MESSAGE_SCAN
-                                                           : question->type);
+    kin_message message = kin_message_of(inquiry->encoding       ? KIN_MESSAGE_ENCODE
+                                         : inquiry->second.begun ? KIN_MESSAGE_SCORE
+                                         : search                ? KIN_MESSAGE_SCAN
+                                                                 : question->type);
+    kin_buffer places = {0};
     uint8_t code[KIN_CODE_BYTES_MAX];
     kin_code_to_bytes(&inquiry->code, code, scope->manifest->bits);
     message.request = leg->number;
@@ -159,7 +164,10 @@ static kin_status build_leg(const kin_inquiry *inquiry, kin_inquiry_scope *scope
     message.thumbnail = question->thumbnail;
     message.code = (kin_bytes){code, scope->manifest->bits / 8};
     /* Encoding a picture, k is of classes: those of a search are hits. */
-    message.k = inquiry->encoding && question->type != KIN_MESSAGE_CLASSIFY ? 0 : question->k;
+    message.k = inquiry->encoding && question->type != KIN_MESSAGE_CLASSIFY
+                    ? 0
+                    : kin_inquiry_depth(inquiry);
+    message.rerank = question->rerank;
     message.within = question->within;
     message.any_ties = question->any_ties;
     message.exhaustive = question->exhaustive;
@@ -173,7 +181,11 @@ static kin_status build_leg(const kin_inquiry *inquiry, kin_inquiry_scope *scope
     for (uint32_t i = 0; i < question->row_count; i++)
         if (kin_leg_has(leg, question->rows[i].shard))
             message.rows[message.row_count++] = question->rows[i];
+    if (inquiry->second.begun) kin_score_places(inquiry, leg, &places);
+    message.places = (kin_bytes){places.data, places.bytes};
+    message.values = (kin_bytes){inquiry->second.values.data, inquiry->second.values.bytes};
     kin_status status = kin_message_build(&message, &scope->body, error);
+    kin_buffer_fini(&places);
     free(message.shards);
     free(message.rows);
     return status;
@@ -262,6 +274,29 @@ static void dispatch_picture(kin_inquiry *inquiry, kin_inquiry_scope *scope)
         refuse_picture(inquiry, scope->fleet);
 }
 
+/* Whether every shard that is needed has answered, or cannot. */
+static bool is_settled(const kin_inquiry *inquiry, const kin_inquiry_scope *scope)
+{
+    for (uint32_t s = 0; s < inquiry->shard_count; s++)
+        if (inquiry->needed[s] && inquiry->owner[s] == KIN_FLEET_NONE &&
+            !(inquiry->pending[s] == 0 && kin_fleet_lost(scope->fleet, s)))
+            return false;
+    return true;
+}
+
+static bool wants_second_round(const kin_inquiry *inquiry)
+{
+    return inquiry->question.rerank > 0 && !inquiry->second.begun;
+}
+
+/* What the first round still waits for is not needed any more. */
+static void begin_second_round(kin_inquiry *inquiry, kin_inquiry_scope *scope)
+{
+    for (uint32_t i = 0; i < inquiry->leg_count; i++)
+        close_leg(inquiry, scope, &inquiry->legs[i]);
+    kin_score_begin(inquiry);
+}
+
 void kin_inquiry_dispatch(kin_inquiry *inquiry, kin_inquiry_scope *scope)
 {
     if (inquiry->final || inquiry->waits) return;
@@ -269,6 +304,8 @@ void kin_inquiry_dispatch(kin_inquiry *inquiry, kin_inquiry_scope *scope)
         dispatch_picture(inquiry, scope);
         return;
     }
+    if (wants_second_round(inquiry) && is_settled(inquiry, scope))
+        begin_second_round(inquiry, scope);
     uint8_t *wanted = kin_calloc(inquiry->shard_count, 1);
     uint32_t count = 0;
     for (uint32_t s = 0; s < inquiry->shard_count; s++) {
@@ -329,7 +366,7 @@ static kin_status check_found(const kin_inquiry *inquiry, const kin_leg *leg,
     uint64_t counts = inquiry->question.histogram
                           ? (uint64_t)leg->shard_count * (uint32_t)(inquiry->question.within + 1)
                           : 0;
-    if (found->shard_count != leg->shard_count || found->hit_count > inquiry->question.k ||
+    if (found->shard_count != leg->shard_count || found->hit_count > kin_inquiry_depth(inquiry) ||
         found->count_count != counts)
         return KIN_CORRUPT;
     for (uint32_t i = 0; i < found->shard_count; i++)
@@ -374,9 +411,14 @@ static kin_status take_code(kin_inquiry *inquiry, const kin_inquiry_scope *scope
                             const kin_message *reply)
 {
     bool classify = inquiry->question.type == KIN_MESSAGE_CLASSIFY;
+    size_t values = inquiry->question.rerank > 0
+                        ? (size_t)scope->manifest->value_dimensions * KIN_SCORED_VALUE_BYTES
+                        : 0;
     if (reply->code.bytes != scope->manifest->bits / 8 || reply->image_count > 1 ||
+        reply->values.bytes != values ||
         (classify && (reply->class_count == 0 || reply->class_count > inquiry->question.k)))
         return KIN_CORRUPT;
+    kin_buffer_append(&inquiry->second.values, reply->values.data, values);
     kin_code_from_bytes(&inquiry->code, reply->code.data, scope->manifest->bits);
     if (reply->image_count == 1) {
         const kin_message_image *image = &reply->images[0];
@@ -398,6 +440,10 @@ static kin_status take_reply(kin_inquiry *inquiry, kin_inquiry_scope *scope, kin
     kin_status status = KIN_CORRUPT;
     if (inquiry->encoding && reply->type == KIN_MESSAGE_CODE)
         status = take_code(inquiry, scope, reply);
+    else if (inquiry->second.begun)
+        status = reply->type == KIN_MESSAGE_SCORED && kin_score_valid(inquiry, leg, reply)
+                     ? KIN_OK
+                     : KIN_CORRUPT;
     else if (leg->shard_count > 0 && reply->type == KIN_MESSAGE_FOUND &&
              inquiry->question.type == KIN_MESSAGE_SEARCH)
         status = check_found(inquiry, leg, reply);
@@ -453,10 +499,6 @@ void kin_inquiry_worker_gone(kin_inquiry *inquiry, kin_inquiry_scope *scope, uin
 bool kin_inquiry_done(const kin_inquiry *inquiry, const kin_inquiry_scope *scope, int64_t now_ns)
 {
     if (inquiry->final || now_ns >= inquiry->deadline_ns) return true;
-    if (inquiry->encoding) return false;
-    for (uint32_t s = 0; s < inquiry->shard_count; s++)
-        if (inquiry->needed[s] && inquiry->owner[s] == KIN_FLEET_NONE &&
-            !(inquiry->pending[s] == 0 && kin_fleet_lost(scope->fleet, s)))
-            return false;
-    return true;
+    if (inquiry->encoding || wants_second_round(inquiry)) return false;
+    return is_settled(inquiry, scope);
 }

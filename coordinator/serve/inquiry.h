@@ -5,7 +5,9 @@
  * shard is asked of one worker that serves it, all shards of a worker in one message (a leg). A leg
  * that fails, or whose worker dies, is asked again elsewhere; one that is late is asked elsewhere
  * as well, and the first answer for a shard counts. Partial lists hold the k first hits of a leg's
- * shards together, so that taking only some shards out of a list and merging stays exact. */
+ * shards together, so that taking only some shards out of a list and merging stays exact.
+ *
+ * A search that re-ranks then asks, in a second round, for the scores of the first hits. */
 #ifndef COORDINATOR_SERVE_INQUIRY_H
 #define COORDINATOR_SERVE_INQUIRY_H
 
@@ -38,6 +40,18 @@ typedef struct kin_leg {
     kin_message reply;
 } kin_leg;
 
+/* Of a search that re-ranks (inquiry_score.h). */
+typedef struct kin_second_round {
+    kin_buffer values; /* of the question, as the encoding worker gave them */
+    bool begun;
+    uint32_t first_leg;
+    kin_hit *hits;    /* [hit_count]: the first ones of the first round, in order */
+    uint32_t *scores; /* [hit_count]; UINT32_MAX: not known */
+    uint32_t hit_count;
+    uint8_t *needed; /* the first round's, while this one is under way */
+    uint32_t *owner;
+} kin_second_round;
+
 typedef struct kin_inquiry {
     kin_link_peer client;
     kin_message question; /* borrows from body */
@@ -48,6 +62,7 @@ typedef struct kin_inquiry {
     kin_code code;
     uint32_t pruned;      /* shards that cannot hold a hit */
     uint32_t batch;       /* codes of a batch */
+    kin_second_round second;
     kin_buffer thumbnail; /* pixels of the question's picture */
     uint32_t thumbnail_width, thumbnail_height;
     uint32_t slot;

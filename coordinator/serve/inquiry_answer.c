@@ -6,39 +6,9 @@
 #include "common/base/check.h"
 #include "common/base/memory.h"
 #include "common/code/topk.h"
-#include "coordinator/serve/inquiry.h"
+#include "coordinator/serve/inquiry_score.h"
 #include "proto/ranked.h"
-
-/* A hit of a partial list, with its key. */
-typedef struct keyed_hit {
-    kin_hit hit;
-    kin_bytes key;
-} keyed_hit;
-
-static int compare(const void *a, const void *b)
-{
-    const keyed_hit *x = a, *y = b;
-    return kin_hit_before(&x->hit, &y->hit) ? -1 : kin_hit_before(&y->hit, &x->hit);
-}
-
-/* The hits of all shards, each from the leg that owns the shard, in order. */
-static keyed_hit *merge(const kin_inquiry *inquiry, uint32_t *count)
-{
-    uint64_t most = 0;
-    *count = 0;
-    for (uint32_t i = 0; i < inquiry->leg_count; i++)
-        most += inquiry->legs[i].reply.hit_count;
-    keyed_hit *hits = kin_calloc(most, sizeof *hits);
-    for (uint32_t i = 0; i < inquiry->leg_count; i++) {
-        const kin_message *found = &inquiry->legs[i].reply;
-        for (uint32_t n = 0; n < found->hit_count; n++)
-            if (inquiry->owner[found->hits[n].shard] == i)
-                hits[(*count)++] = (keyed_hit){found->hits[n], found->keys[n]};
-    }
-    if (*count > 1) qsort(hits, *count, sizeof *hits, compare);
-    if (*count > inquiry->question.k) *count = inquiry->question.k;
-    return hits;
-}
+#include "proto/scored.h"
 
 static uint64_t total_of(const kin_inquiry *inquiry)
 {
@@ -80,14 +50,13 @@ static kin_status refuse_partial(const kin_inquiry *inquiry, const kin_inquiry_s
                     why[0] != 0 ? ": " : "", why);
 }
 
-/* How far the answer is proven: nothing that is not among its hits is nearer than its last one, and
- * where there are fewer than k, nothing is nearer than `within`, or at all. */
+/* How far an answer is proven that misses no shard: nothing that is not among the hits [count] that
+ * were found is nearer than the last one of them, and where there are fewer than were asked for,
+ * nothing is nearer than `within`, or at all. */
 static int32_t radius_of(const kin_inquiry *inquiry, const kin_inquiry_scope *scope,
-                         const kin_message *answer)
+                         const kin_merged_hit *hits, uint32_t count)
 {
-    if (answer->shard_count > 0) return -1;
-    if (answer->hit_count == inquiry->question.k)
-        return (int32_t)answer->hits[answer->hit_count - 1].distance;
+    if (count == kin_inquiry_depth(inquiry)) return (int32_t)hits[count - 1].hit.distance;
     return inquiry->question.within >= 0 ? inquiry->question.within
                                          : (int32_t)scope->manifest->bits;
 }
@@ -108,6 +77,33 @@ static uint64_t *sum_histograms(const kin_inquiry *inquiry, uint32_t *count)
     return sums;
 }
 
+/* The answer's hits, their keys, and the scores of those that have one: all are the caller's to
+ * free. */
+static void put_hits(const kin_inquiry *inquiry, const kin_inquiry_scope *scope,
+                     uint32_t missing_count, kin_message *answer, uint8_t **scores)
+{
+    uint32_t count, scored = 0;
+    kin_merged_hit *merged = kin_hits_merge(inquiry, kin_inquiry_depth(inquiry), &count);
+    answer->radius = missing_count > 0 ? -1 : radius_of(inquiry, scope, merged, count);
+    if (inquiry->question.rerank > 0) scored = kin_hits_rerank(inquiry, merged, count);
+    if (count > inquiry->question.k) count = inquiry->question.k;
+    if (scored > count) scored = count;
+    answer->hits = kin_calloc(count, sizeof *answer->hits);
+    answer->keys = kin_calloc(count, sizeof *answer->keys);
+    *scores = kin_malloc((size_t)count * KIN_SCORED_SCORE_BYTES);
+    for (; answer->hit_count < count; answer->hit_count++) {
+        const kin_merged_hit *hit = &merged[answer->hit_count];
+        answer->hits[answer->hit_count] = hit->hit;
+        answer->keys[answer->hit_count] = hit->key;
+        kin_scored_put_score(hit->score,
+                             *scores + (size_t)answer->hit_count * KIN_SCORED_SCORE_BYTES);
+    }
+    answer->rerank = inquiry->question.rerank;
+    if (answer->rerank > 0)
+        answer->scores = (kin_bytes){*scores, (size_t)scored * KIN_SCORED_SCORE_BYTES};
+    free(merged);
+}
+
 static kin_status build_hits(kin_inquiry *inquiry, kin_inquiry_scope *scope,
                              kin_message_shard *missing, uint32_t missing_count, kin_buffer *out,
                              kin_error *error)
@@ -119,13 +115,8 @@ static kin_status build_hits(kin_inquiry *inquiry, kin_inquiry_scope *scope,
         .height = inquiry->thumbnail_height,
         .data = {inquiry->thumbnail.data, inquiry->thumbnail.bytes},
     };
-    keyed_hit *merged = merge(inquiry, &answer.hit_count);
-    answer.hits = kin_calloc(answer.hit_count, sizeof *answer.hits);
-    answer.keys = kin_calloc(answer.hit_count, sizeof *answer.keys);
-    for (uint32_t i = 0; i < answer.hit_count; i++) {
-        answer.hits[i] = merged[i].hit;
-        answer.keys[i] = merged[i].key;
-    }
+    uint8_t *scores = NULL;
+    put_hits(inquiry, scope, missing_count, &answer, &scores);
     kin_code_to_bytes(&inquiry->code, code, scope->manifest->bits);
     answer.request = inquiry->question.request;
     answer.bits = scope->manifest->bits;
@@ -140,11 +131,10 @@ static kin_status build_hits(kin_inquiry *inquiry, kin_inquiry_scope *scope,
     answer.shards = missing;
     answer.shard_count = missing_count;
     answer.total = total_of(inquiry);
-    answer.radius = radius_of(inquiry, scope, &answer);
     answer.images = &thumbnail;
     answer.image_count = inquiry->thumbnail.bytes > 0;
     kin_status status = kin_message_build(&answer, out, error);
-    free(merged);
+    free(scores);
     free(answer.counts);
     free(answer.hits);
     free(answer.keys);
@@ -239,6 +229,7 @@ static kin_status build_answer(kin_inquiry *inquiry, kin_inquiry_scope *scope, k
                         inquiry->failure.text[0] != 0 ? ": " : "", inquiry->failure.text);
     if (inquiry->question.type == KIN_MESSAGE_CLASSIFY)
         return build_classes(inquiry, scope, out, error);
+    if (inquiry->second.begun) kin_score_settle(inquiry);
     kin_message_shard *missing = kin_calloc(inquiry->shard_count, sizeof *missing);
     uint32_t count = find_missing(inquiry, missing);
     bool images = inquiry->question.type == KIN_MESSAGE_THUMBNAILS;
@@ -247,6 +238,8 @@ static kin_status build_answer(kin_inquiry *inquiry, kin_inquiry_scope *scope, k
     if (count > 0 &&
         (images || batch || !inquiry->question.partial || count == inquiry->shard_count))
         status = refuse_partial(inquiry, scope, missing, count, error);
+    else if (inquiry->question.rerank > 0 && !inquiry->second.begun)
+        status = kin_fail(error, KIN_DEADLINE, "the hits were not re-ranked in time");
     else if (images)
         status = build_images(inquiry, out, error);
     else if (batch)

@@ -17,6 +17,13 @@ static kin_status check_search(const kin_inquiry_scope *scope, kin_message *ques
         return kin_fail(error, KIN_BAD_INPUT,
                         "'within' is %d; codes of this index differ in at most %u bits",
                         question->within, scope->manifest->bits);
+    if (question->rerank > 0 && scope->manifest->value_dimensions == 0)
+        return kin_fail(error, KIN_BAD_INPUT,
+                        "this index keeps no values to re-rank by; build it with --rerank");
+    if (question->rerank > 0 && question->picture.data == NULL)
+        return kin_fail(error, KIN_BAD_INPUT,
+                        "a code has no values to re-rank by; ask with a picture, or without "
+                        "'rerank'");
     if (question->histogram && question->within < 0)
         return kin_fail(error, KIN_BAD_INPUT, "a 'histogram' wants 'within': it ends there");
     if (question->k == 0) question->k = KIN_K_DEFAULT;

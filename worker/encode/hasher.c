@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/base/memory.h"
+#include "common/code/values.h"
 #include "worker/encode/hash.h"
 
 /* Vectors that pass the layers together: weights come from memory once for all of them. */
@@ -224,6 +225,24 @@ static void take_codes(const kin_hasher *hasher, block *room, size_t first, size
     }
 }
 
+static void take_stored(const kin_hasher *hasher, block *room, size_t first, size_t rows,
+                        void *results)
+{
+    int8_t *stored = results;
+    for (size_t i = 0; i < rows; i++)
+        kin_values_store(room->in + i * kin_hash_padded(hasher->bits), hasher->thresholds,
+                         hasher->bits, stored + (first + i) * hasher->bits);
+}
+
+static void take_asked(const kin_hasher *hasher, block *room, size_t first, size_t rows,
+                       void *results)
+{
+    int16_t *asked = results;
+    for (size_t i = 0; i < rows; i++)
+        kin_values_ask(room->in + i * kin_hash_padded(hasher->bits), hasher->thresholds,
+                       hasher->bits, asked + (first + i) * hasher->bits);
+}
+
 /* Scores [rows] of the head become probabilities [class_count]. */
 static void make_probabilities(const kin_hasher *hasher, const float *scores, float *probabilities)
 {
@@ -265,6 +284,16 @@ static void take_classes(const kin_hasher *hasher, block *room, size_t first, si
 void kin_hasher_values(const kin_hasher *hasher, const float *vectors, size_t count, float *values)
 {
     run(hasher, vectors, count, take_values, values);
+}
+
+void kin_hasher_store(const kin_hasher *hasher, const float *vectors, size_t count, int8_t *stored)
+{
+    run(hasher, vectors, count, take_stored, stored);
+}
+
+void kin_hasher_ask(const kin_hasher *hasher, const float *vectors, size_t count, int16_t *asked)
+{
+    run(hasher, vectors, count, take_asked, asked);
 }
 
 void kin_hasher_hash(const kin_hasher *hasher, const float *vectors, size_t count, kin_code *codes)

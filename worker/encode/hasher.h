@@ -30,6 +30,11 @@ unsigned kin_hasher_bits(const kin_hasher *hasher);
 /* The code layer before thresholds: values [count][bits]. */
 void kin_hasher_values(const kin_hasher *hasher, const float *vectors, size_t count, float *values);
 
+/* What re-ranking compares (common/code/values.h): stored [count][bits] is kept beside a picture's
+ * code, which its signs are; asked [count][bits] is a question's. */
+void kin_hasher_store(const kin_hasher *hasher, const float *vectors, size_t count, int8_t *stored);
+void kin_hasher_ask(const kin_hasher *hasher, const float *vectors, size_t count, int16_t *asked);
+
 /* Bit i is whether value i is greater than threshold i. */
 void kin_hasher_hash(const kin_hasher *hasher, const float *vectors, size_t count, kin_code *codes);
 

@@ -105,10 +105,11 @@ static bool part_is_done(const kin_build_state *build, uint64_t chunk)
     kin_part_file file;
     if (kin_part_file_open(&file, &build->building, chunk, NULL) != KIN_OK) return false;
     const kin_part_head *head = &file.part.head;
-    bool vectors = kin_build_keeps_vectors(build, chunk);
-    bool done = head->kind == (vectors ? KIN_PART_VECTORS : KIN_PART_CODES) &&
-                head->width ==
-                    (vectors ? kin_features_dimensions(build->features) : build->options->bits) &&
+    kin_part_kind kind = kin_build_part_kind(build, chunk);
+    const uint32_t widths[] = {[KIN_PART_CODES] = build->options->bits,
+                               [KIN_PART_VECTORS] = kin_features_dimensions(build->features),
+                               [KIN_PART_VALUES] = (uint32_t)build->options->hasher.bits};
+    bool done = head->kind == kind && head->width == widths[kind] &&
                 kin_container_check_all(&file.part.container, file.path, NULL) == KIN_OK;
     kin_part_file_close(&file);
     return done;
@@ -238,6 +239,7 @@ static void learn(kin_build_state *build)
                                                   .kept = build->kept,
                                                   .table = table,
                                                   .thumbnail_side = build->thumbnail_side,
+                                                  .rerank = build->options->rerank,
                                                   .comm = build->comm});
     kin_work_times *times = kin_chunk_worker_times(build->worker);
     times->learn_ns += centring_ns;

@@ -31,6 +31,7 @@ const char kin_build_help[] =
     "      --model FILE.onnx[:TENSOR[,TENSOR]]  or by a network; several are joined\n"
     "      --set WORD=VALUE what its sidecar would say: size=224, interpolation=bicubic ...\n"
     "      --keep-features  keep the numbers that pictures are compared by (.npy)\n"
+    "      --rerank         keep the numbers behind the bits, a byte each, for search --rerank\n"
     "      --hasher NAME    how codes are made: by one of the methods of kindred-index train\n"
     "                       (itq), learned from the pictures, or by a FILE that train has made\n"
     "      --sample N       pictures that the hasher learns from (32768)\n"
@@ -145,6 +146,7 @@ kin_status kin_build_options_parse(kin_build_options *options, int argc, char **
         {"model", 0, KIN_OPTION_LIST, &options->models, 0, 0, NULL},
         {"set", 0, KIN_OPTION_LIST, &options->settings, 0, 0, NULL},
         {"keep-features", 0, KIN_OPTION_FLAG, &options->keep_features, 0, 0, NULL},
+        {"rerank", 0, KIN_OPTION_FLAG, &options->rerank, 0, 0, NULL},
         {"sample", 0, KIN_OPTION_NUMBER, &n.sample, 1, KIN_SAMPLE_PICTURES_MAX, NULL},
         KIN_HASHER_OPTION_ROWS(&options->hasher),
         {"shards", 0, KIN_OPTION_NUMBER, &n.shards, 1, KIN_SHARDS_MAX, NULL},
@@ -184,6 +186,7 @@ kin_digest kin_build_options_digest(const kin_build_options *options, const char
                       (unsigned long long)options->sample_pictures, options->follow_links,
                       options->null_separated, options->keep_features);
     kin_hasher_options_describe(&options->hasher, &text);
+    if (options->rerank) kin_buffer_append_string(&text, " rerank");
     kin_buffer_append_byte(&text, '\n');
     const char *paths[] = {folder != NULL ? folder : "",
                            options->list_path != NULL ? options->list_path : ""};

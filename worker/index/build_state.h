@@ -47,4 +47,11 @@ static inline bool kin_build_keeps_vectors(const kin_build_state *build, uint64_
     return build->sampled[chunk] != 0 || build->options->keep_features;
 }
 
+/* What a chunk's part holds. */
+static inline kin_part_kind kin_build_part_kind(const kin_build_state *build, uint64_t chunk)
+{
+    if (kin_build_keeps_vectors(build, chunk)) return KIN_PART_VECTORS;
+    return build->options->rerank ? KIN_PART_VALUES : KIN_PART_CODES;
+}
+
 #endif

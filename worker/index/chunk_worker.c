@@ -25,6 +25,7 @@ struct kin_chunk_worker {
     kin_buffer file; /* the part's bytes */
     float *vectors;  /* [chunk_pictures][dimensions], of the indexed pictures */
     uint64_t *words; /* [chunk_pictures][bits / 64] */
+    int8_t *values;  /* [chunk_pictures][bits]; NULL where codes are enough */
     kin_work_times times;
 };
 
@@ -48,6 +49,7 @@ kin_chunk_worker *kin_chunk_worker_new(const kin_chunk_sources *sources)
     worker->vectors =
         kin_malloc(pictures * kin_features_dimensions(features) * sizeof *worker->vectors);
     worker->words = kin_malloc(pictures * KIN_CODE_WORDS_MAX * sizeof *worker->words);
+    if (sources->rerank) worker->values = kin_malloc(pictures * KIN_CODE_BITS_MAX);
     return worker;
 }
 
@@ -64,6 +66,7 @@ void kin_chunk_worker_destroy(kin_chunk_worker **worker)
     kin_buffer_fini(&(*worker)->file);
     free((*worker)->vectors);
     free((*worker)->words);
+    free((*worker)->values);
     free(*worker);
     *worker = NULL;
 }
@@ -205,13 +208,19 @@ static kin_status add_given(kin_chunk_worker *worker, uint64_t id, const kin_lis
     return KIN_OK;
 }
 
-/* The part's values: the vectors, or their codes. */
+/* The part's values: the vectors, their codes, or what re-ranking compares. */
 static const void *make_values(kin_chunk_worker *worker, const kin_encoder *encoder,
                                kin_part_head *head)
 {
     uint32_t dimensions = kin_features_dimensions(worker->features);
     *head = (kin_part_head){.kind = KIN_PART_VECTORS, .width = dimensions};
     if (encoder == NULL) return worker->vectors;
+    if (worker->values != NULL) {
+        const kin_hasher *hasher = kin_encoder_hasher(encoder);
+        *head = (kin_part_head){.kind = KIN_PART_VALUES, .width = kin_hasher_bits(hasher)};
+        kin_hasher_store(hasher, worker->vectors, worker->part.indexed, worker->values);
+        return worker->values;
+    }
     head->kind = KIN_PART_CODES;
     head->width = kin_encoder_bits(encoder);
     uint32_t words = head->width / 64;

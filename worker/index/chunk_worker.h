@@ -34,13 +34,14 @@ typedef struct kin_chunk_sources {
     const kin_kept_index *kept;     /* NULL, or where vectors and thumbnails come from */
     const kin_feature_table *table; /* NULL, or where vectors come from */
     uint32_t thumbnail_side;        /* of pictures that are decoded; 0: none */
+    bool rerank;                    /* parts of codes hold values, which say the codes */
     kin_comm *comm;
 } kin_chunk_sources;
 
 kin_chunk_worker *kin_chunk_worker_new(const kin_chunk_sources *sources);
 void kin_chunk_worker_destroy(kin_chunk_worker **worker);
 
-/* Writes the chunk's part: of codes where an encoder is given, else of vectors. Ticks between
+/* Writes the chunk's part: of codes, or values, where an encoder is given, else of vectors. Ticks between
  * pictures. KIN_IO where the part cannot be written or the decoder is gone. */
 KIN_MUST_USE kin_status kin_chunk_worker_run(kin_chunk_worker *worker, uint64_t chunk,
                                              const kin_encoder *encoder, kin_error *error);

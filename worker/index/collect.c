@@ -17,7 +17,7 @@ static void tick(void *user)
 static void code_of(const kin_build_state *build, const kin_part *part, uint32_t value,
                     float *vector, kin_code *code)
 {
-    if (part->head.kind == KIN_PART_CODES) {
+    if (part->head.kind != KIN_PART_VECTORS) {
         kin_part_code(part, value, code);
     } else {
         kin_part_vector(part, value, vector);

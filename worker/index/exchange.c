@@ -179,6 +179,10 @@ static void write_shard(kin_build_state *build, kin_rows *rows, uint32_t number,
                             .user = source,
                             .key = kin_shard_source_key,
                             .tick = kin_shard_source_tick};
+    if (build->options->rerank) {
+        shard.value_dimensions = kin_hasher_bits(kin_encoder_hasher(build->encoder));
+        shard.values = kin_shard_source_values;
+    }
     if (build->thumbnail_side > 0) shard.thumbnail = kin_shard_source_thumbnail;
     char name[32];
     kin_exchange_file_name(number, name);

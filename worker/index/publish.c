@@ -76,6 +76,8 @@ static void describe_build(const kin_build_state *build, const kin_collected *co
     manifest->training_pictures = build->sampled_pictures;
     manifest->fingerprint = kin_encoder_fingerprint(build->encoder);
     manifest->thumbnail_side = build->thumbnail_side;
+    if (options->rerank)
+        manifest->value_dimensions = kin_hasher_bits(kin_encoder_hasher(build->encoder));
     manifest->inputs = build->building.list.count;
     manifest->indexed = collected->indexed;
     memcpy(manifest->rejected, collected->rejected, sizeof manifest->rejected);

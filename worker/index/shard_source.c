@@ -20,7 +20,9 @@ struct kin_shard_source {
     kin_build_state *build;
     const uint64_t *ids;
     uint64_t slot_count;
-    slot *slots; /* [slot_count] */
+    slot *slots;   /* [slot_count] */
+    float *vector; /* [dimensions] */
+    int8_t values[KIN_CODE_BITS_MAX];
 };
 
 kin_shard_source *kin_shard_source_new(kin_build_state *build, const uint64_t *ids)
@@ -31,6 +33,8 @@ kin_shard_source *kin_shard_source_new(kin_build_state *build, const uint64_t *i
     source->slot_count = build->building.chunk_count;
     if (source->slot_count > PARTS_MAPPED_MAX) source->slot_count = PARTS_MAPPED_MAX;
     source->slots = kin_calloc(source->slot_count, sizeof *source->slots);
+    source->vector =
+        kin_malloc(kin_features_dimensions(build->features) * sizeof *source->vector);
     return source;
 }
 
@@ -40,6 +44,7 @@ void kin_shard_source_destroy(kin_shard_source **source)
     for (uint64_t i = 0; i < (*source)->slot_count; i++)
         kin_part_file_close(&(*source)->slots[i].file);
     free((*source)->slots);
+    free((*source)->vector);
     free(*source);
     *source = NULL;
 }
@@ -83,6 +88,25 @@ kin_status kin_shard_source_thumbnail(void *user, uint64_t row, const uint8_t **
     *data = part.thumbnail;
     *bytes = part.thumbnail_bytes;
     return kin_part_check_thumbnail(&file->part, &part, file->path, error);
+}
+
+kin_status kin_shard_source_values(void *user, uint64_t row, const int8_t **values,
+                                   kin_error *error)
+{
+    kin_shard_source *source = user;
+    const kin_part_file *file;
+    kin_part_row part;
+    kin_status status = find_row(source, row, &file, &part, error);
+    if (status != KIN_OK) return status;
+    if (file->part.head.kind == KIN_PART_VALUES) {
+        *values = kin_part_values(&file->part, part.value);
+        return KIN_OK;
+    }
+    kin_part_vector(&file->part, part.value, source->vector);
+    kin_hasher_store(kin_encoder_hasher(source->build->encoder), source->vector, 1,
+                     source->values);
+    *values = source->values;
+    return KIN_OK;
 }
 
 kin_status kin_shard_source_vector(kin_shard_source *source, uint64_t row, const uint8_t **vector,

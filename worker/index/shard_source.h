@@ -18,6 +18,9 @@ kin_status kin_shard_source_key(void *user, uint64_t row, const char **key, uint
                                 kin_error *error);
 kin_status kin_shard_source_thumbnail(void *user, uint64_t row, const uint8_t **data,
                                       uint32_t *bytes, kin_error *error);
+/* Of a build that re-ranks: stored by the part, or made of its vector. */
+kin_status kin_shard_source_values(void *user, uint64_t row, const int8_t **values,
+                                   kin_error *error);
 void kin_shard_source_tick(void *user);
 
 /* The vector of a row, as it lies in its part: little-endian floats; borrowed until the next call.

@@ -11,6 +11,7 @@
 #include "common/base/limits.h"
 #include "common/base/log.h"
 #include "common/base/memory.h"
+#include "proto/scored.h"
 #include "worker/serve/stored_thumbnails.h"
 
 typedef struct picture_thread {
@@ -121,6 +122,17 @@ static kin_status add_classes(picture_thread *self, uint32_t wanted, kin_message
     return KIN_OK;
 }
 
+/* What re-ranking asks with; bytes has room for the longest code layer. */
+static kin_bytes put_values(const kin_encoder *encoder, const float *vector, uint8_t *bytes)
+{
+    const kin_hasher *hasher = kin_encoder_hasher(encoder);
+    uint32_t count = kin_hasher_bits(hasher);
+    int16_t asked[KIN_CODE_BITS_MAX];
+    kin_hasher_ask(hasher, vector, 1, asked);
+    kin_scored_put_values(asked, count, bytes);
+    return (kin_bytes){bytes, (size_t)count * KIN_SCORED_VALUE_BYTES};
+}
+
 /* The code of the picture that was decoded, its classes and its own thumbnail as pixels where
  * they are asked. */
 static kin_status answer_code(picture_thread *self, kin_job *job, kin_error *error)
@@ -130,7 +142,7 @@ static kin_status answer_code(picture_thread *self, kin_job *job, kin_error *err
     kin_message answer = kin_message_of(KIN_MESSAGE_CODE);
     kin_message_image wire;
     kin_image thumbnail = {0};
-    uint8_t bytes[KIN_CODE_BYTES_MAX];
+    uint8_t bytes[KIN_CODE_BYTES_MAX], values[KIN_CODE_BITS_MAX * KIN_SCORED_VALUE_BYTES];
     kin_code code;
     kin_features_run(kin_encoder_features(encoder), self->scratch, &self->decoded.raster, 1,
                      self->vector);
@@ -138,6 +150,7 @@ static kin_status answer_code(picture_thread *self, kin_job *job, kin_error *err
     kin_code_to_bytes(&code, bytes, bits);
     answer.request = job->message.request;
     answer.code = (kin_bytes){bytes, bits / 8};
+    if (job->message.rerank > 0) answer.values = put_values(encoder, self->vector, values);
     kin_status status = KIN_OK;
     if (job->message.k > 0) status = add_classes(self, job->message.k, &answer, error);
     if (status == KIN_OK && job->message.thumbnail > 0) {

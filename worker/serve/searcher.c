@@ -9,6 +9,7 @@
 #include "common/base/memory.h"
 #include "worker/serve/batch_search.h"
 #include "worker/serve/scan_batch.h"
+#include "worker/serve/score.h"
 #include "worker/serve/stored_thumbnails.h"
 
 /* One thread, and what it tells of itself: written by it, read by the main thread. */
@@ -98,6 +99,8 @@ static void *search(void *user)
             scan_with_others(all, tools.scans, job);
         else if (job->message.type == KIN_MESSAGE_BATCH)
             kin_batch_search_run(tools.batches, job, all->holding, all->returns);
+        else if (job->message.type == KIN_MESSAGE_SCORE)
+            kin_score_run(job, all->holding, all->returns);
         else
             kin_stored_thumbnails_answer(job, all->holding, all->returns);
         tell_figures(self, &tools);

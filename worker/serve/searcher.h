@@ -12,8 +12,8 @@
 
 typedef struct kin_searchers kin_searchers;
 
-/* Starts `threads` threads that take SCAN, BATCH and THUMBNAILS jobs from queue until it is closed
- * and empty. Up to KIN_SEARCH_QUERIES_PER_PASS scans of the same shards that wait together are
+/* Starts `threads` threads that take SCAN, BATCH, SCORE and THUMBNAILS jobs from queue until it is
+ * closed and empty. Up to KIN_SEARCH_QUERIES_PER_PASS scans of the same shards that wait together are
  * answered in one pass over the codes. One of recheck_every answers (0: none) is looked at again
  * when there is nothing else to do. queue, holding and returns are borrowed. */
 KIN_MUST_USE kin_status kin_searchers_start(kin_searchers **searchers, uint32_t threads,

@@ -183,6 +183,7 @@ static void take_message(worker *self, kin_job *job)
     switch (job->message.type) {
     case KIN_MESSAGE_SCAN:
     case KIN_MESSAGE_BATCH:
+    case KIN_MESSAGE_SCORE:
         enqueue(self, job, self->scans);
         return;
     case KIN_MESSAGE_THUMBNAILS:

@@ -111,6 +111,18 @@ const char *kin_shard_reader_key(const kin_shard_reader *reader, uint64_t row, u
     return view->keys + start;
 }
 
+uint32_t kin_shard_reader_value_dimensions(const kin_shard_reader *reader)
+{
+    return reader->view.meta.value_dimensions;
+}
+
+const int8_t *kin_shard_reader_values(const kin_shard_reader *reader, uint64_t row)
+{
+    const kin_shard_view *view = &reader->view;
+    KIN_CHECK(row < view->meta.count && view->values != NULL);
+    return view->values + row * view->meta.value_dimensions;
+}
+
 kin_status kin_shard_reader_thumbnail(const kin_shard_reader *reader, uint64_t row,
                                       const uint8_t **data, uint32_t *bytes, kin_error *error)
 {

@@ -40,6 +40,10 @@ void kin_shard_reader_code(const kin_shard_reader *reader, uint64_t row, uint32_
 uint64_t kin_shard_reader_id(const kin_shard_reader *reader, uint64_t row);
 /* row < count; not NUL-terminated; borrowed. No bytes where the shard has no keys. */
 const char *kin_shard_reader_key(const kin_shard_reader *reader, uint64_t row, uint32_t *bytes);
+/* Dimensions of the values that are stored for re-ranking (common/code/values.h); 0: none are. */
+uint32_t kin_shard_reader_value_dimensions(const kin_shard_reader *reader);
+/* row < count, of a shard that has some: [value_dimensions]; borrowed. */
+const int8_t *kin_shard_reader_values(const kin_shard_reader *reader, uint64_t row);
 /* The JPEG bytes of row's thumbnail, blocks checked now; *bytes is 0 where none is stored. */
 KIN_MUST_USE kin_status kin_shard_reader_thumbnail(const kin_shard_reader *reader, uint64_t row,
                                                    const uint8_t **data, uint32_t *bytes,

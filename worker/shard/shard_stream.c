@@ -34,7 +34,7 @@ struct kin_shard_stream {
     kin_shard_meta meta;
     kin_shard_facts facts;
     table_feed *tables; /* [meta.table_count] */
-    uint64_t id_count;
+    uint64_t id_count, value_count;
     pieces_feed keys, thumbnails;
 };
 
@@ -50,14 +50,15 @@ kin_status kin_shard_stream_open(kin_shard_stream **stream, const char *path,
                                   .bits = facts->bits,
                                   .number = facts->number,
                                   .first = facts->first,
-                                  .last = facts->last};
+                                  .last = facts->last,
+                                  .value_dimensions = facts->value_dimensions};
     kin_shard_plan(&made->meta, facts->tables, facts->id_max);
     made->tables = kin_calloc(made->meta.table_count, sizeof *made->tables);
     made->keys.section = KIN_SHARD_AT_PIECES(made->meta.table_count);
-    made->thumbnails.section = made->keys.section + 2;
+    made->thumbnails.section = made->keys.section + 2 + (facts->value_dimensions > 0);
     uint32_t count = kin_shard_sections(&made->meta, facts->keys, facts->thumbnails, sections);
     kin_status status = kin_container_placed_open(&made->file, path, KIN_FILE_SHARD,
-                                                  KIN_SHARD_VERSION, sections, count, error);
+                                                  kin_shard_version(&made->meta), sections, count, error);
     kin_shard_meta_build(&made->meta, meta);
     if (status == KIN_OK)
         status =
@@ -176,6 +177,16 @@ kin_status kin_shard_stream_thumbnail(kin_shard_stream *stream, const uint8_t *d
     return add_piece(stream, &stream->thumbnails, data, bytes, error);
 }
 
+kin_status kin_shard_stream_values(kin_shard_stream *stream, const int8_t *values,
+                                   kin_error *error)
+{
+    uint32_t dimensions = stream->meta.value_dimensions;
+    KIN_CHECK(dimensions > 0 && stream->value_count < stream->meta.count);
+    stream->value_count++;
+    return kin_container_placed_append(
+        stream->file, KIN_SHARD_AT_VALUES(stream->meta.table_count), values, dimensions, error);
+}
+
 /* The last group, and the starts of the buckets behind the last code's. */
 static kin_status end_table(kin_shard_stream *stream, uint32_t table, kin_error *error)
 {
@@ -212,6 +223,7 @@ kin_status kin_shard_stream_finish(kin_shard_stream **stream, kin_shard_written 
     KIN_CHECK(done->id_count == done->meta.count);
     KIN_CHECK(done->keys.count == (done->facts.keys.there ? done->meta.count : 0));
     KIN_CHECK(done->thumbnails.count == (done->facts.thumbnails.there ? done->meta.count : 0));
+    KIN_CHECK(done->value_count == (done->meta.value_dimensions > 0 ? done->meta.count : 0));
     for (uint32_t j = 0; j < done->meta.table_count && status == KIN_OK; j++)
         status = end_table(done, j, error);
     if (status == KIN_OK) status = kin_container_placed_publish(&done->file, error);

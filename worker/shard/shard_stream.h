@@ -20,6 +20,7 @@ typedef struct kin_shard_facts {
     uint64_t id_max; /* no id is larger; decides their width */
     uint32_t tables; /* 1 to KIN_TABLES_MAX; see kin_shard_tables_auto */
     kin_shard_pieces keys, thumbnails;
+    uint32_t value_dimensions; /* of each row's values; 0: there are none */
 } kin_shard_facts;
 
 /* What was written. */
@@ -29,7 +30,7 @@ typedef struct kin_shard_written {
 } kin_shard_written;
 
 /* Holds 64 KiB a section and 8 bytes for each 64 KiB of the file. One feed (a table's codes, the
- * ids, keys, thumbnails) is used by one thread; different feeds may be used at once. */
+ * ids, keys, values, thumbnails) is used by one thread; different feeds may be used at once. */
 typedef struct kin_shard_stream kin_shard_stream;
 
 /* Takes the space of the whole file, path.tmp until it is finished. */
@@ -53,6 +54,10 @@ KIN_MUST_USE kin_status kin_shard_stream_key(kin_shard_stream *stream, const cha
 /* The thumbnail of the next row; 0 bytes: it has none. */
 KIN_MUST_USE kin_status kin_shard_stream_thumbnail(kin_shard_stream *stream, const uint8_t *data,
                                                    uint32_t bytes, kin_error *error);
+
+/* The values of the next row, [value_dimensions]. */
+KIN_MUST_USE kin_status kin_shard_stream_values(kin_shard_stream *stream, const int8_t *values,
+                                                kin_error *error);
 
 /* All of it came: publishes the file atomically and destroys the stream. */
 KIN_MUST_USE kin_status kin_shard_stream_finish(kin_shard_stream **stream,

@@ -77,6 +77,20 @@ static kin_status feed_pieces(const kin_shard_rows *rows, kin_shard_stream *stre
     return status;
 }
 
+static kin_status feed_values(const kin_shard_rows *rows, kin_shard_stream *stream,
+                              kin_error *error)
+{
+    const int8_t *values;
+    kin_status status = KIN_OK;
+    if (rows->value_dimensions == 0) return KIN_OK;
+    for (uint64_t row = 0; status == KIN_OK && row < rows->count; row++) {
+        status = rows->values(rows->user, row, &values, error);
+        if (status == KIN_OK) status = kin_shard_stream_values(stream, values, error);
+        tick(rows, row);
+    }
+    return status;
+}
+
 static kin_status feed_codes(const kin_shard_rows *rows, kin_shard_stream *stream, uint32_t table,
                              const uint64_t *codes, kin_error *error)
 {
@@ -130,7 +144,8 @@ kin_status kin_shard_write(const char *path, const kin_shard_rows *rows, kin_sha
                              .last = rows->last,
                              .count = rows->count,
                              .id_max = rows->id_max,
-                             .tables = rows->tables};
+                             .tables = rows->tables,
+                             .value_dimensions = rows->value_dimensions};
     if (facts.tables == 0) facts.tables = kin_shard_tables_auto(rows->count, rows->bits, 0);
     for (uint64_t row = 0; row < rows->count; row++)
         if (rows->ids[row] > facts.id_max) facts.id_max = rows->ids[row];
@@ -140,6 +155,7 @@ kin_status kin_shard_write(const char *path, const kin_shard_rows *rows, kin_sha
     if (status == KIN_OK) status = kin_shard_stream_ids(stream, rows->ids, rows->count, error);
     if (status == KIN_OK) status = feed_tables(rows, stream, error);
     if (status == KIN_OK) status = feed_pieces(rows, stream, error);
+    if (status == KIN_OK) status = feed_values(rows, stream, error);
     if (status == KIN_OK) status = kin_shard_stream_finish(&stream, written, error);
     kin_shard_stream_destroy(&stream);
     return status;
