@@ -20,7 +20,7 @@ VERSION = 1
 Hit = collections.namedtuple("Hit", "id distance shard row key")
 Answer = collections.namedtuple(
     "Answer", "hits total code bits generation shard_total missing thumbnail fingerprint radius pruned "
-              "any_ties histogram")
+              "any_ties histogram rerank scores")
 Image = collections.namedtuple("Image", "width height data")
 
 
@@ -89,18 +89,23 @@ class Client:
             return reply
 
     def search(self, code=None, picture=None, k=None, within=None, partial=None, thumbnail=None,
-               any_ties=None, histogram=None, exhaustive=None):
-        """The k nearest to a code (bytes) or to a picture (bytes of its file)."""
+               any_ties=None, histogram=None, exhaustive=None, rerank=None):
+        """The k nearest to a code (bytes) or to a picture (bytes of its file); of a picture, the first
+        `rerank` are put in order by the values that the index keeps: scores has 1 - cosine of these."""
         reply = self.ask("search", "hits", code=code, picture=picture, k=k, within=within,
                          partial=partial, thumbnail=thumbnail, histogram=histogram,
-                         exhaustive=exhaustive, deadline=max(1, int(1000 * self.seconds)),
+                         exhaustive=exhaustive, rerank=rerank, deadline=max(1, int(1000 * self.seconds)),
                          **{"any-ties": any_ties})
+        if rerank and reply.get("rerank") != rerank:
+            raise Error("mismatch", "the coordinator does not re-rank: it is older than this client")
         images = [Image(*image) for image in reply.get("images", [])]
+        scores = [score / 2**30 for (score,) in struct.iter_unpack("<I", reply.get("scores", b""))]
         return Answer([Hit(*hit) for hit in reply["hits"]], reply.get("total", 0), reply["code"],
                       reply["bits"], reply["generation"], reply["shard-total"],
                       reply.get("missing", []), images[0] if images else None,
                       reply.get("fingerprint"), reply.get("radius"), reply.get("pruned", 0),
-                      reply.get("any-ties", False), reply.get("counts"))
+                      reply.get("any-ties", False), reply.get("counts"), reply.get("rerank", 0),
+                      scores)
 
     def batch(self, codes, k, within=None, any_ties=None, exhaustive=None):
         """The k nearest to each of codes (bytes, one behind the other): a list a code of (id,

@@ -39,8 +39,8 @@ typedef struct kin_manifest {
     kin_digest ledger;      /* kin_container_digest of ledger.kin */
     uint32_t thumbnail_side;
     uint32_t value_dimensions; /* of the values that shards keep for re-ranking; 0: none */
-    uint64_t inputs;                     /* = indexed + sum of rejected */
-    uint64_t indexed;                    /* = sum of shard counts */
+    uint64_t inputs;           /* = indexed + sum of rejected */
+    uint64_t indexed;          /* = sum of shard counts */
     uint64_t rejected[KIN_REASON_COUNT]; /* [KIN_REASON_NONE] is 0 */
     uint64_t links_not_followed;
     uint64_t picture_bytes; /* of the indexed pictures' files */

@@ -127,9 +127,9 @@ static kin_status checked_section(const kin_container *container, const char *se
 static bool width_valid(const kin_part_head *head)
 {
     if (head->kind == KIN_PART_CODES) return kin_code_bits_valid(head->width);
-    return head->width > 0 && head->width <= (head->kind == KIN_PART_VALUES
-                                                  ? KIN_CODE_BITS_MAX
-                                                  : KIN_FEATURE_DIMENSIONS_MAX);
+    return head->width > 0 &&
+           head->width <=
+               (head->kind == KIN_PART_VALUES ? KIN_CODE_BITS_MAX : KIN_FEATURE_DIMENSIONS_MAX);
 }
 
 static kin_status parse_head(kin_part *part, const char *name, kin_error *error)

@@ -325,9 +325,8 @@ kin_status kin_shard_view_parse(kin_shard_view *view, const void *data, size_t b
     KIN_CHECK((uintptr_t)data % 8 == 0);
     memset(view, 0, sizeof *view);
     kin_container *container = &view->container;
-    kin_status status =
-        kin_container_parse(container, data, bytes, KIN_FILE_SHARD, KIN_SHARD_VERSION_VALUES, name,
-                            error);
+    kin_status status = kin_container_parse(container, data, bytes, KIN_FILE_SHARD,
+                                            KIN_SHARD_VERSION_VALUES, name, error);
     if (status == KIN_OK) status = parse_meta(&view->meta, container, name, error);
     if (status == KIN_OK) status = parse_sections(view, name, error);
     bool is_first = view->meta.table_count == 0;

@@ -30,11 +30,11 @@
 typedef struct kin_shard_meta {
     uint64_t count;
     uint32_t bits;
-    uint32_t number;      /* within the generation */
-    kin_code first, last; /* range of the code space, both ends included */
-    uint32_t table_count; /* 0: version 1 */
-    uint32_t id_bytes;    /* 4, 5 or 8 */
-    uint32_t start_bytes; /* 4 or 8 */
+    uint32_t number;           /* within the generation */
+    kin_code first, last;      /* range of the code space, both ends included */
+    uint32_t table_count;      /* 0: version 1 */
+    uint32_t id_bytes;         /* 4, 5 or 8 */
+    uint32_t start_bytes;      /* 4 or 8 */
     uint32_t value_dimensions; /* of common/code/values.h; 0: no values are stored */
     struct {
         uint32_t rotation, bucket_bits;

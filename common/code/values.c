@@ -9,11 +9,12 @@
 #define STORED_STEPS 128
 
 /* Sums of products stay below 2^31. */
-_Static_assert((int64_t)KIN_VALUES_ASKED_MAX * (2 * STORED_STEPS - 1) * KIN_CODE_BITS_MAX <=
+_Static_assert((int64_t)KIN_VALUES_ASKED_MAX *(2 * STORED_STEPS - 1) * KIN_CODE_BITS_MAX <=
                    INT32_MAX,
                "a product of vectors fits 32 bits");
 
-/* The largest |value - threshold|. A difference of floats is never 0 in double where they differ. */
+/* The largest |value - threshold|. A difference of floats is never 0 in double where they differ.
+ */
 static double largest(const float *values, const float *thresholds, uint32_t count)
 {
     double most = 0;

@@ -16,8 +16,8 @@ typedef struct kin_sheet_tile {
     kin_image image; /* owned; zeroed where there is none */
     kin_buffer jpeg; /* owned; the same picture for HTML */
     uint64_t id;
-    uint32_t distance;    /* bits */
-    char *score;          /* owned; what a hit was re-ranked by, shown beside its distance; or NULL */
+    uint32_t distance; /* bits */
+    char *score;       /* owned; what a hit was re-ranked by, shown beside its distance; or NULL */
     const char *no_image; /* static; shown instead of a picture */
 } kin_sheet_tile;
 

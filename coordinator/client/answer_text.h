@@ -28,10 +28,10 @@ double kin_answer_asymmetric(uint32_t score);
  * where `certificate` says how far the answer is proven (radius null: it is not, shards are
  * missing; kth null: there are fewer than k hits; "checked": true where it was compared with a
  * scan), `total` is there for a question with `within`, and counts hits beyond k too, and
- * `histogram` for one that asked for it. Of an answer that is re-ranked, "rerank": N and "reranked":
- * how many of its hits were, stand before the certificate (whose kth is null), and each of these hits
- * has "asymmetric", 1 - the cosine of its values with the question's. A name or key that is not UTF-8 has its bytes in
- * "query_hex" or "key_hex" beside it. */
+ * `histogram` for one that asked for it. Of an answer that is re-ranked, "rerank": N and
+ * "reranked": how many of its hits were, stand before the certificate (whose kth is null), and each
+ * of these hits has "asymmetric", 1 - the cosine of its values with the question's. A name or key
+ * that is not UTF-8 has its bytes in "query_hex" or "key_hex" beside it. */
 void kin_answer_append(kin_buffer *out, kin_answer_format format, const char *name,
                        const kin_question *question, const kin_answer *answer);
 

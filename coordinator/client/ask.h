@@ -13,7 +13,7 @@ typedef struct kin_ask {
     /* Options. */
     bool json, tsv, allow_partial;
     bool rerank; /* answers have one more column */
-    bool check; /* compare every answer with that of a scan */
+    bool check;  /* compare every answer with that of a scan */
     const char *sheet_path, *key_file, *server_key;
     int64_t deadline_ms;
     /* While asking. */

@@ -54,12 +54,12 @@ typedef struct kin_answer {
     kin_code code; /* of the question */
     unsigned bits;
     uint32_t hit_count;
-    kin_hit *hits;             /* [hit_count], in order; those behind the scored of (distance, id) */
-    char **keys;               /* [hit_count], NUL-terminated copies */
-    uint32_t *key_bytes;       /* [hit_count]; keys hold no NUL */
-    uint32_t rerank;           /* hits that were to be put in order by values; 0: none */
-    uint32_t score_count;      /* the first hits, which are in order of (score, distance, id) */
-    uint32_t *scores;          /* [score_count]: kin_values_distance */
+    kin_hit *hits;        /* [hit_count], in order; those behind the scored of (distance, id) */
+    char **keys;          /* [hit_count], NUL-terminated copies */
+    uint32_t *key_bytes;  /* [hit_count]; keys hold no NUL */
+    uint32_t rerank;      /* hits that were to be put in order by values; 0: none */
+    uint32_t score_count; /* the first hits, which are in order of (score, distance, id) */
+    uint32_t *scores;     /* [score_count]: kin_values_distance */
     uint32_t shards, answered; /* coverage */
     uint64_t total_within;     /* a question with `within`: all hits there are, also beyond k */
     uint64_t *histogram;       /* [within + 1]: codes at each distance; NULL if not asked */

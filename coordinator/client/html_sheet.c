@@ -106,8 +106,7 @@ static void append_hit(kin_buffer *out, const kin_sheet_tile *tile)
     kin_buffer_printf(out, "<figure%s title=\"", same ? " class=\"same\"" : "");
     append_text(out, tile->key);
     kin_buffer_printf(out, "&#10;distance %u &#183; id %" PRIu64, tile->distance, tile->id);
-    if (tile->score != NULL)
-        kin_buffer_printf(out, " &#183; asymmetric distance %s", tile->score);
+    if (tile->score != NULL) kin_buffer_printf(out, " &#183; asymmetric distance %s", tile->score);
     kin_buffer_append_string(out, "\">");
     append_picture(out, tile);
     kin_buffer_printf(out, "<figcaption><b>%u</b> <span>%s</span>", tile->distance,

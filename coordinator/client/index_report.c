@@ -157,6 +157,12 @@ void kin_index_report_append(kin_buffer *out, const char *index, const char *gen
         kin_buffer_printf(out, "  thumbnails      %u pixels\n", manifest->thumbnail_side);
     else
         kin_buffer_append_string(out, "  thumbnails      none\n");
+    if (manifest->value_dimensions > 0)
+        kin_buffer_printf(out, "  re-ranking      %u values of 8 bits a picture, %s\n",
+                          manifest->value_dimensions,
+                          kin_text_bytes(manifest->value_dimensions * manifest->indexed, bytes));
+    else
+        kin_buffer_append_string(out, "  re-ranking      no values are kept (build --rerank)\n");
     kin_buffer_printf(out, "\nencoder %.32s\n  code            %u bits by %s of %s (%u numbers)\n",
                       digest, manifest->bits, manifest->hasher, manifest->features,
                       manifest->dimensions);

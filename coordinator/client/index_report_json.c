@@ -103,9 +103,11 @@ void kin_index_report_append_json(kin_buffer *out, const char *index, const char
     kin_buffer_printf(out,
                       "\"bits\": %u, \"thumbnail_side\": %u, \"picture_bytes\": %" PRIu64
                       ", \"shard_bytes\": %" PRIu64
-                      ", \"bytes_a_picture\": %.1f, \"balance\": %.4f, ",
+                      ", \"bytes_a_picture\": %.1f, \"balance\": %.4f, "
+                      "\"value_dimensions\": %u, \"value_bytes\": %" PRIu64 ", ",
                       manifest->bits, manifest->thumbnail_side, manifest->picture_bytes,
-                      figures.shard_bytes, figures.bytes_a_picture, figures.balance);
+                      figures.shard_bytes, figures.bytes_a_picture, figures.balance,
+                      manifest->value_dimensions, manifest->value_dimensions * manifest->indexed);
     append_encoder(out, manifest);
     append_shards(out, manifest);
     append_health(out, manifest, &figures, survey);

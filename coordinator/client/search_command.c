@@ -84,9 +84,11 @@ static kin_exit run(int argc, char **argv)
         return kin_codes_search(&ask, codes, batch, output);
     }
     if (k == 0) k = within >= 0 ? KIN_K_MAX : KIN_K_DEFAULT;
-    kin_question question = {
-        .k = (uint32_t)k, .within = (int32_t)within, .any_ties = any_ties, .histogram = histogram,
-        .rerank = (uint32_t)rerank};
+    kin_question question = {.k = (uint32_t)k,
+                             .within = (int32_t)within,
+                             .any_ties = any_ties,
+                             .histogram = histogram,
+                             .rerank = (uint32_t)rerank};
     kin_error error = {0};
     if (code != NULL) {
         if (kin_code_parse(&question.code, code, ask.bits, &error) == KIN_OK) {
@@ -99,10 +101,10 @@ static kin_exit run(int argc, char **argv)
     for (int i = 0; i < pictures; i++)
         kin_ask_picture(&ask, argv[2 + i], question);
     char subtitle[128];
-    int used = within >= 0 ? snprintf(subtitle, sizeof subtitle, "all within %d bits of each query",
-                                      (int)within)
-                           : snprintf(subtitle, sizeof subtitle, "the %d nearest to each query",
-                                      (int)k);
+    int used =
+        within >= 0
+            ? snprintf(subtitle, sizeof subtitle, "all within %d bits of each query", (int)within)
+            : snprintf(subtitle, sizeof subtitle, "the %d nearest to each query", (int)k);
     if (rerank > 0)
         snprintf(subtitle + used, sizeof subtitle - (size_t)used,
                  ", the first %d re-ranked by asymmetric distance", (int)rerank);

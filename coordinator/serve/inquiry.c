@@ -8,10 +8,12 @@
 #include "common/base/memory.h"
 #include "coordinator/serve/inquiry_score.h"
 #include "coordinator/serve/question.h"
-#include "proto/ranked.h"
+#include "coordinator/serve/reply_check.h"
 #include "proto/scored.h"
 
 #define NS_PER_MS 1000000
+/* A leg that takes this part of a question's time is late in any case. */
+#define LATE_SHARE 4
 
 /* --- Starting ------------------------------------------------------------------------------- */
 
@@ -346,9 +348,12 @@ void kin_inquiry_tick(kin_inquiry *inquiry, kin_inquiry_scope *scope, int64_t no
 {
     /* A batch, or looking at every code, is long work, not late work. */
     bool hedges = inquiry->question.type != KIN_MESSAGE_BATCH && !inquiry->question.exhaustive;
+    /* However long questions took of late, whoever is asked instead has time to answer. */
+    int64_t late_ns = (inquiry->deadline_ns - inquiry->started_ns) / LATE_SHARE;
+    if (scope->late_ns < late_ns || scope->late_ns == INT64_MAX) late_ns = scope->late_ns;
     for (uint32_t i = 0, count = hedges ? inquiry->leg_count : 0; i < count; i++)
         if (inquiry->legs[i].open && !inquiry->legs[i].hedged && inquiry->legs[i].shard_count > 0 &&
-            now_ns - inquiry->legs[i].sent_ns > scope->late_ns)
+            now_ns - inquiry->legs[i].sent_ns > late_ns)
             hedge(inquiry, scope, i);
     kin_inquiry_dispatch(inquiry, scope);
     /* Whoever failed may be asked again from the next tick on. */
@@ -358,53 +363,6 @@ void kin_inquiry_tick(kin_inquiry *inquiry, kin_inquiry_scope *scope, int64_t no
 }
 
 /* --- Replies -------------------------------------------------------------------------------- */
-
-/* Whether a partial list is what was asked for: sums, order and ranges. */
-static kin_status check_found(const kin_inquiry *inquiry, const kin_leg *leg,
-                              const kin_message *found)
-{
-    uint64_t counts = inquiry->question.histogram
-                          ? (uint64_t)leg->shard_count * (uint32_t)(inquiry->question.within + 1)
-                          : 0;
-    if (found->shard_count != leg->shard_count || found->hit_count > kin_inquiry_depth(inquiry) ||
-        found->count_count != counts)
-        return KIN_CORRUPT;
-    for (uint32_t i = 0; i < found->shard_count; i++)
-        if (found->shards[i].shard != leg->shards[i]) return KIN_CORRUPT;
-    for (uint32_t i = 0; i < found->hit_count; i++)
-        if (!kin_leg_has(leg, found->hits[i].shard) ||
-            (i > 0 && !kin_hit_before(&found->hits[i - 1], &found->hits[i])))
-            return KIN_CORRUPT;
-    return KIN_OK;
-}
-
-/* The same of a batch, code by code. */
-static kin_status check_ranked(const kin_inquiry *inquiry, const kin_inquiry_scope *scope,
-                               const kin_leg *leg, const kin_message *reply)
-{
-    uint32_t k = inquiry->question.k, count;
-    size_t row_bytes = (size_t)k * KIN_RANKED_BYTES;
-    if (reply->ranked.bytes != inquiry->batch * row_bytes) return KIN_CORRUPT;
-    kin_hit *hits = kin_calloc(k, sizeof *hits);
-    bool right = true;
-    for (uint32_t i = 0; right && i < inquiry->batch; i++) {
-        right = kin_ranked_parse((const uint8_t *)reply->ranked.data + i * row_bytes, k,
-                                 scope->manifest->bits, hits, &count);
-        for (uint32_t n = 0; right && n < count; n++)
-            right = kin_leg_has(leg, hits[n].shard);
-    }
-    free(hits);
-    return right ? KIN_OK : KIN_CORRUPT;
-}
-
-static kin_status check_images(const kin_inquiry *inquiry, const kin_leg *leg,
-                               const kin_message *images)
-{
-    uint32_t rows = 0;
-    for (uint32_t i = 0; i < inquiry->question.row_count; i++)
-        rows += kin_leg_has(leg, inquiry->question.rows[i].shard);
-    return rows == images->image_count ? KIN_OK : KIN_CORRUPT;
-}
 
 /* The code of the picture is there: its bytes are not needed any more. */
 static kin_status take_code(kin_inquiry *inquiry, const kin_inquiry_scope *scope,
@@ -440,18 +398,8 @@ static kin_status take_reply(kin_inquiry *inquiry, kin_inquiry_scope *scope, kin
     kin_status status = KIN_CORRUPT;
     if (inquiry->encoding && reply->type == KIN_MESSAGE_CODE)
         status = take_code(inquiry, scope, reply);
-    else if (inquiry->second.begun)
-        status = reply->type == KIN_MESSAGE_SCORED && kin_score_valid(inquiry, leg, reply)
-                     ? KIN_OK
-                     : KIN_CORRUPT;
-    else if (leg->shard_count > 0 && reply->type == KIN_MESSAGE_FOUND &&
-             inquiry->question.type == KIN_MESSAGE_SEARCH)
-        status = check_found(inquiry, leg, reply);
-    else if (leg->shard_count > 0 && reply->type == KIN_MESSAGE_RANKED && inquiry->batch > 0)
-        status = check_ranked(inquiry, scope, leg, reply);
-    else if (leg->shard_count > 0 && reply->type == KIN_MESSAGE_IMAGES &&
-             inquiry->question.type == KIN_MESSAGE_THUMBNAILS)
-        status = check_images(inquiry, leg, reply);
+    else if (!inquiry->encoding && kin_reply_is_right(inquiry, scope, leg, reply))
+        status = KIN_OK;
     if (status != KIN_OK) {
         kin_log(KIN_LOG_ERROR, "worker %s answered a question with something else",
                 scope->fleet->workers[leg->worker]->name);

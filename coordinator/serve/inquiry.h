@@ -60,8 +60,8 @@ typedef struct kin_inquiry {
     int64_t started_ns, deadline_ns;
     bool encoding; /* first phase: the code is not known yet */
     kin_code code;
-    uint32_t pruned;      /* shards that cannot hold a hit */
-    uint32_t batch;       /* codes of a batch */
+    uint32_t pruned; /* shards that cannot hold a hit */
+    uint32_t batch;  /* codes of a batch */
     kin_second_round second;
     kin_buffer thumbnail; /* pixels of the question's picture */
     uint32_t thumbnail_width, thumbnail_height;

@@ -1,7 +1,7 @@
 /* The second round of a search that re-ranks: the first hits of all shards are known, and whoever
  * serves a shard says how far its hits are by their values. The round uses the legs, owners and
- * failures of an inquiry as the first one does: legs that fail, die or are late are asked elsewhere.
- * A shard that says nothing counts as missing, with all its hits. */
+ * failures of an inquiry as the first one does: legs that fail, die or are late are asked
+ * elsewhere. A shard that says nothing counts as missing, with all its hits. */
 #ifndef COORDINATOR_SERVE_INQUIRY_SCORE_H
 #define COORDINATOR_SERVE_INQUIRY_SCORE_H
 
@@ -12,7 +12,8 @@
 uint32_t kin_inquiry_depth(const kin_inquiry *inquiry);
 
 /* The first round is over: forgets who owns which shard of it (until kin_score_settle), and needs
- * the shards of the hits that are to be put in order; of none where the answer is refused anyway. */
+ * the shards of the hits that are to be put in order; of none where the answer is refused anyway.
+ */
 void kin_score_begin(kin_inquiry *inquiry);
 
 /* Appends the places of the hits that a leg is asked for, in the order of hits. */

@@ -22,10 +22,10 @@ static void read_all(const uint8_t *data, size_t size)
         KIN_CHECK(row.value == indexed++);
         static float vector[KIN_FEATURE_DIMENSIONS_MAX];
         kin_code code;
-        if (part.head.kind == KIN_PART_CODES)
-            kin_part_code(&part, row.value, &code);
-        else
+        if (part.head.kind == KIN_PART_VECTORS)
             kin_part_vector(&part, row.value, vector);
+        else
+            kin_part_code(&part, row.value, &code);
     }
     KIN_CHECK(indexed == part.indexed && sum < UINT32_MAX);
 }

@@ -8,7 +8,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define SECTIONS_MAX 10
+#define SECTIONS_MAX 11
 
 static const struct {
     kin_file_kind kind;
@@ -27,6 +27,11 @@ static const struct {
      {"meta", "ids", "codes-a", "starts-a", "codes-b", "starts-b", "keyends", "keys", "thumbend",
       "thumbs"}},
     {KIN_FILE_TASK, 1, {"head", "runs", "blocks"}},
+    {KIN_FILE_SHARD,
+     3,
+     {"meta", "ids", "codes-a", "starts-a", "codes-b", "starts-b", "keyends", "keys", "values",
+      "thumbend", "thumbs"}},
+    {KIN_FILE_MANIFEST, 2, {"summary", "shards", "rejected", "ones", "correlat"}},
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -22,7 +22,7 @@ def parts():
     rows = struct.pack("<IIQQIIII", 0, 0, 100, 0, 32, 0, 0, 0)
     rejected = struct.pack("<IIQQIIII", 6, 2**32 - 1, 100, 32, 0, 0, 16, 0)
     for name, kind, width, values in (("codes", 0, 64, 8), ("wide", 0, 256, 32),
-                                      ("vectors", 1, 8, 32)):
+                                      ("vectors", 1, 8, 32), ("values", 2, 32, 32)):
         head = bytes(16) + struct.pack("<QIIII", 64, 2, kind, width, 1) + bytes(24)
         body = head + rows + rejected + b"sixteen letters." + bytes(32) + bytes(range(32))
         write("part", name, body)

@@ -37,6 +37,8 @@ static void touch_shard(const kin_shard_view *view)
             uint32_t bytes = kin_shard_piece(view->key_ends, row, view->key_bytes, &start);
             touch(view->keys + start, bytes);
         }
+        if (view->values != NULL)
+            touch(view->values + row * view->meta.value_dimensions, view->meta.value_dimensions);
         if (view->thumbnail_ends != NULL) {
             uint32_t bytes =
                 kin_shard_piece(view->thumbnail_ends, row, view->thumbnail_bytes, &start);

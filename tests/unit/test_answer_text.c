@@ -81,6 +81,35 @@ static void test_certificate(void **state)
           "  checked: a scan of all codes of generation-000001 gives the same answer\n");
 }
 
+static void test_reranked(void **state)
+{
+    (void)state;
+    uint32_t scores[] = {3u << 28};
+    kin_answer answer = answer_of(2);
+    answer.rerank = 1000;
+    answer.scores = scores;
+    answer.score_count = 1;
+    memset(answer.fingerprint, 'f', 32);
+    check(KIN_ANSWER_JSON, -1, &answer,
+          "{\"query\": \"q.png\", \"hits\": [{\"id\": 7, \"distance\": 0, "
+          "\"asymmetric\": 0.750000000, \"key\": \"a/b.png\"}, "
+          "{\"id\": 1234567, \"distance\": 12, \"key\": \"odd\\u000a\\\"\xef\xbf\xbd.png\", "
+          "\"key_hex\": \"6f64640a22ff2e706e67\"}], "
+          "\"coverage\": {\"shards\": 4, \"answered\": 4}, \"code\": \"0123456789abcdef\", "
+          "\"generation\": \"generation-000001\", \"rerank\": 1000, \"reranked\": 1, "
+          "\"certificate\": {\"fingerprint\": \"ffffffffffffffffffffffffffffffff\", "
+          "\"pruned\": 0, \"kth\": null, \"radius\": 0, \"ties\": \"kept\"}}\n");
+    check(KIN_ANSWER_TSV, -1, &answer,
+          "q.png\t1\t0\t7\ta/b.png\t0.750000000\n"
+          "q.png\t2\t12\t1234567\todd\\n\"\\xff.png\t\n");
+    check(KIN_ANSWER_TABLE, -1, &answer,
+          "q.png   code 0123456789abcdef\n"
+          "  rank  distance  asymmetric       id  key\n"
+          "     1         0    0.750000        7  a/b.png\n"
+          "     2        12           -  1234567  odd\\n\"\\xff.png\n"
+          "  re-ranked: the first 1,000 hits, by the asymmetric distance of their values\n");
+}
+
 static void test_tsv(void **state)
 {
     (void)state;
@@ -133,9 +162,9 @@ static void test_outline(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_json),    cmocka_unit_test(test_certificate),
-        cmocka_unit_test(test_tsv),     cmocka_unit_test(test_table),
-        cmocka_unit_test(test_outline),
+        cmocka_unit_test(test_json),     cmocka_unit_test(test_certificate),
+        cmocka_unit_test(test_reranked), cmocka_unit_test(test_tsv),
+        cmocka_unit_test(test_table),    cmocka_unit_test(test_outline),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

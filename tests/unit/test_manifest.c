@@ -109,6 +109,7 @@ static void a_manifest_that_contradicts_itself_is_refused(void **state)
     REFUSES(manifest.correlation[0].b = 64, "correlation");
     REFUSES(manifest.correlation[0].phi = 1.5, "correlation");
     REFUSES(manifest.largest_bucket = 8, "sums");
+    REFUSES(manifest.value_dimensions = 65, "more dimensions");
 }
 
 static void a_ledger_comes_back(void **state)
@@ -191,6 +192,22 @@ static void version_1_of_the_manifest_is_for_ever(void **state)
     kin_buffer_fini(&file);
 }
 
+static void version_2_of_the_manifest_is_for_ever(void **state)
+{
+    (void)state;
+    kin_manifest_shard shards[2];
+    kin_manifest manifest = sample(shards), parsed;
+    kin_buffer file = {0};
+    kin_error error = {0};
+    manifest.value_dimensions = 24;
+    assert_int_equal(parse_built(&manifest, &parsed, &error), KIN_OK);
+    assert_int_equal(parsed.value_dimensions, 24);
+    kin_manifest_fini(&parsed);
+    kin_manifest_build(&manifest, &file);
+    golden_check("manifest-2.kin", file.data, file.bytes);
+    kin_buffer_fini(&file);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -199,6 +216,7 @@ int main(void)
         cmocka_unit_test(a_ledger_comes_back),
         cmocka_unit_test(a_list_comes_back),
         cmocka_unit_test(version_1_of_the_manifest_is_for_ever),
+        cmocka_unit_test(version_2_of_the_manifest_is_for_ever),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

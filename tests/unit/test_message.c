@@ -168,6 +168,36 @@ static void classes_come_through(void **state)
     assert_int_equal(parsed.class_count, 1);
 }
 
+static void a_second_round_is_read_as_it_was_built(void **state)
+{
+    (void)state;
+    kin_message message = kin_message_of(KIN_MESSAGE_SEARCH);
+    message.picture = (kin_bytes){"GIF89a", 6};
+    message.rerank = KIN_K_MAX;
+    pass(&message);
+    assert_int_equal(parsed.rerank, KIN_K_MAX);
+    message = kin_message_of(KIN_MESSAGE_CODE);
+    message.code = (kin_bytes){"01234567", 8};
+    pass(&message);
+    assert_null(parsed.values.data);
+    message.values = (kin_bytes){"vava", 4};
+    pass(&message);
+    assert_bytes(parsed.values, "vava", 4);
+    message = kin_message_of(KIN_MESSAGE_SCORE);
+    message.request = 3;
+    message.values = (kin_bytes){"vava", 4};
+    message.places = (kin_bytes){"shrdrow-row-", 12};
+    message.deadline_ms = 5;
+    pass(&message);
+    assert_bytes(parsed.values, "vava", 4);
+    assert_bytes(parsed.places, "shrdrow-row-", 12);
+    assert_true(parsed.deadline_ms == 5 && parsed.request == 3);
+    message = kin_message_of(KIN_MESSAGE_SCORED);
+    message.scores = (kin_bytes){"\1\0\0\0", 4};
+    pass(&message);
+    assert_bytes(parsed.scores, "\1\0\0\0", 4);
+}
+
 static void ranked_hits_keep_their_order(void **state)
 {
     (void)state;
@@ -246,6 +276,13 @@ static void what_does_not_belong_is_named(void **state)
     REFUSE("thumbnails", 1, "\xa4rows\x80", "'rows'");
     REFUSE("thumbnails", 1, "\xa4rows\x91\x91\x01", "'rows'");
     REFUSE("thumbnails", 1, "\xa4rows\x91\x92\xcd\x10\x00\x01", "'rows'");
+    REFUSE("search", 1, "\xa6rerank\xce\x00\x01\x00\x01", "'rerank'");
+    REFUSE("score", 2,
+           "\xa6values\xc4\x00\xa8"
+           "deadline\x01",
+           "'places'");
+    REFUSE("scored", 0, "", "'scores'");
+    REFUSE("scored", 1, "\xa6scores\x90", "'scores'");
     REFUSE("images", 1, "\xa6images\x91\x93\x01\x01\xc4\x02xx", "'images'");
 }
 
@@ -332,6 +369,7 @@ int main(void)
         cmocka_unit_test(lists_are_read_as_they_were_built),
         cmocka_unit_test(certificates_and_batches_are_read_as_they_were_built),
         cmocka_unit_test(classes_come_through),
+        cmocka_unit_test(a_second_round_is_read_as_it_was_built),
         cmocka_unit_test(ranked_hits_keep_their_order),
         cmocka_unit_test(an_error_carries_its_status),
         cmocka_unit_test(what_does_not_belong_is_named),

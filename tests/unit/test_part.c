@@ -97,6 +97,36 @@ static void vectors_come_back(void **state)
     kin_buffer_fini(&file);
 }
 
+static void values_come_back_and_say_the_code(void **state)
+{
+    (void)state;
+    int8_t values[2][24];
+    for (int i = 0; i < 48; i++)
+        values[i / 24][i % 24] = (int8_t)(i % 5 * 60 - 128);
+    kin_part_head head = head_of(KIN_PART_VALUES, 24);
+    kin_buffer file = {0};
+    kin_part part;
+    kin_error error = {0};
+    build(&head, values, &file);
+    assert_int_equal(kin_part_parse(&part, file.data, file.bytes, "part", &error), KIN_OK);
+    check_rows(&part);
+    for (uint32_t i = 0; i < 2; i++) {
+        kin_code code;
+        kin_part_code(&part, i, &code);
+        assert_memory_equal(kin_part_values(&part, i), values[i], 24);
+        for (unsigned b = 0; b < 64; b++)
+            assert_int_equal(kin_code_bit(&code, b), b < 24 && values[i][b] >= 0);
+    }
+    golden_check("part-1-values.kin", file.data, file.bytes);
+    kin_buffer_clear(&file);
+    head.width = KIN_CODE_BITS_MAX + 8;
+    void *wide = kin_calloc(2, head.width);
+    build(&head, wide, &file);
+    free(wide);
+    assert_int_equal(kin_part_parse(&part, file.data, file.bytes, "part", &error), KIN_CORRUPT);
+    kin_buffer_fini(&file);
+}
+
 static void the_golden_file_stays(void **state)
 {
     (void)state;
@@ -183,6 +213,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(codes_come_back),
         cmocka_unit_test(vectors_come_back),
+        cmocka_unit_test(values_come_back_and_say_the_code),
         cmocka_unit_test(the_golden_file_stays),
         cmocka_unit_test(flipped_bytes_are_refused),
         cmocka_unit_test(contradictions_are_refused),

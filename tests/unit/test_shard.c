@@ -14,11 +14,14 @@
 #include "worker/shard/shard_writer.h"
 
 #define ROWS 200
+#define VALUES 64
 
 typedef struct test_source {
     char key[32];
     uint8_t thumbnail[600];
-    bool thumbnails, no_keys;
+    int8_t values[VALUES];
+    bool thumbnails, no_keys, has_values;
+    bool lies;         /* one value has another sign than its code */
     uint32_t tables;   /* 0: as the writer likes */
     uint64_t id_start; /* id of row 0 */
 } test_source;
@@ -51,6 +54,20 @@ static uint64_t row_code(uint64_t row)
     return row < 20 ? 1000 + row / 3 : row / 3 << 50 | row / 3;
 }
 
+static kin_status get_values(void *user, uint64_t row, const int8_t **values, kin_error *error)
+{
+    test_source *source = user;
+    (void)error;
+    for (unsigned i = 0; i < VALUES; i++) {
+        int size = (int)((row + 3 * i) % 128);
+        bool one = row_code(row) >> (63 - i) & 1;
+        source->values[i] = (int8_t)(one ? size : -1 - size);
+    }
+    if (source->lies && row == 5) source->values[63] ^= -1;
+    *values = source->values;
+    return KIN_OK;
+}
+
 /* Codes that ascend with duplicates, in a range that is not the whole space. */
 static void write_shard(const char *path, unsigned bits, uint64_t count, test_source *source)
 {
@@ -70,6 +87,8 @@ static void write_shard(const char *path, unsigned bits, uint64_t count, test_so
                            .tables = source->tables,
                            .user = source,
                            .key = source->no_keys ? NULL : get_key,
+                           .value_dimensions = source->has_values ? VALUES : 0,
+                           .values = get_values,
                            .thumbnail = source->thumbnails ? get_thumbnail : NULL};
     kin_error error = {0};
     kin_shard_written written;
@@ -100,6 +119,12 @@ static void check_rows(const kin_shard_reader *reader, const test_source *source
             kin_shard_reader_thumbnail(reader, row, &got_thumbnail, &got_bytes, &error), KIN_OK);
         assert_int_equal(got_bytes, source->thumbnails ? bytes : 0);
         if (got_bytes > 0) assert_memory_equal(got_thumbnail, thumbnail, bytes);
+        assert_int_equal(kin_shard_reader_value_dimensions(reader),
+                         source->has_values ? VALUES : 0);
+        if (!source->has_values) continue;
+        const int8_t *values;
+        assert_int_equal(get_values(&wanted, row, &values, &error), KIN_OK);
+        assert_memory_equal(kin_shard_reader_values(reader, row), values, VALUES);
     }
 }
 
@@ -112,6 +137,7 @@ static void a_shard_comes_back(void **state)
         static const uint64_t id_starts[] = {0, (uint64_t)1 << 33, (uint64_t)1 << 50};
         test_source source = {.thumbnails = i % 2 == 0,
                               .no_keys = i % 5 == 0,
+                              .has_values = i % 7 < 3,
                               .tables = (uint32_t)i % 9,
                               .id_start = id_starts[i % 3]};
         unsigned bits = 64u << i / 2 % 3;
@@ -162,7 +188,7 @@ static void no_damaged_shard_is_served(void **state)
     char *folder = temporary_folder(), *path = kin_path_join(folder, "shard-0002.kin");
     kin_error error = {0};
     kin_buffer file = {0};
-    test_source source = {.thumbnails = true};
+    test_source source = {.thumbnails = true, .has_values = true};
     write_shard(path, 64, 12, &source);
     assert_int_equal(kin_file_read(path, 1u << 20, &file, &error), KIN_OK);
     char *damaged = kin_path_join(folder, "damaged.kin");
@@ -255,12 +281,83 @@ static void version_2_is_for_ever(void **state)
     free(folder);
 }
 
+static void version_3_is_for_ever(void **state)
+{
+    (void)state;
+    char *folder = temporary_folder(), *path = kin_path_join(folder, "shard-0002.kin");
+    kin_error error = {0};
+    kin_buffer file = {0};
+    test_source source = {.thumbnails = true, .tables = 2, .has_values = true};
+    write_shard(path, 64, 40, &source);
+    assert_int_equal(kin_file_read(path, 1u << 20, &file, &error), KIN_OK);
+    golden_check("shard-3.kin", file.data, file.bytes);
+    kin_buffer_fini(&file);
+    assert_int_equal(kin_directory_remove(folder, &error), KIN_OK);
+    free(path);
+    free(folder);
+}
+
+/* Values whose signs are not the code's are no values of that picture; served they are all the
+ * same, as whoever opens a shard does not look at rows. */
+static void values_that_lie_are_found(void **state)
+{
+    (void)state;
+    char *folder = temporary_folder(), *path = kin_path_join(folder, "shard-0002.kin");
+    kin_error error = {0};
+    kin_shard_reader *reader = NULL;
+    test_source source = {.has_values = true, .lies = true};
+    write_shard(path, 64, 40, &source);
+    assert_int_equal(kin_shard_reader_open(&reader, path, &error), KIN_OK);
+    assert_int_equal(kin_shard_reader_verify(reader, &error), KIN_CORRUPT);
+    assert_non_null(strstr(error.text, "signs"));
+    kin_shard_reader_close(&reader);
+    assert_int_equal(kin_directory_remove(folder, &error), KIN_OK);
+    free(path);
+    free(folder);
+}
+
+/* The version says whether there are values: a reader of version 2 never meets any. */
+static void values_and_version_agree(void **state)
+{
+    (void)state;
+    char *folder = temporary_folder(), *path = kin_path_join(folder, "shard-0002.kin");
+    kin_error error = {0};
+    for (int has_values = 0; has_values < 2; has_values++) {
+        kin_buffer file = {0}, other = {0};
+        kin_shard_view view;
+        test_source source = {.has_values = has_values};
+        write_shard(path, 64, 12, &source);
+        assert_int_equal(kin_file_read(path, 1u << 20, &file, &error), KIN_OK);
+        assert_int_equal(
+            kin_shard_view_parse(&view, file.data, file.bytes, KIN_SHARD_CHECK_LAZY, path, &error),
+            KIN_OK);
+        assert_int_equal(view.container.version, has_values ? 3 : 2);
+        kin_section_source sections[KIN_SHARD_SECTIONS_MAX] = {0};
+        for (uint32_t i = 0; i < view.container.section_count; i++) {
+            const kin_section *section = &view.container.section[i];
+            sections[i] = (kin_section_source){section->name, file.data + section->offset,
+                                               (size_t)section->bytes};
+        }
+        kin_container_build(&other, KIN_FILE_SHARD, has_values ? 2 : 3, sections,
+                            view.container.section_count);
+        assert_int_equal(kin_shard_view_parse(&view, other.data, other.bytes, KIN_SHARD_CHECK_LAZY,
+                                              path, &error),
+                         KIN_CORRUPT);
+        kin_buffer_fini(&file);
+        kin_buffer_fini(&other);
+    }
+    assert_int_equal(kin_directory_remove(folder, &error), KIN_OK);
+    free(path);
+    free(folder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_shard_comes_back),         cmocka_unit_test(no_damaged_shard_is_served),
         cmocka_unit_test(a_table_that_lies_is_found), cmocka_unit_test(version_1_is_still_read),
-        cmocka_unit_test(version_2_is_for_ever),
+        cmocka_unit_test(version_2_is_for_ever),      cmocka_unit_test(version_3_is_for_ever),
+        cmocka_unit_test(values_that_lie_are_found),  cmocka_unit_test(values_and_version_agree),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -41,8 +41,8 @@ typedef struct kin_chunk_sources {
 kin_chunk_worker *kin_chunk_worker_new(const kin_chunk_sources *sources);
 void kin_chunk_worker_destroy(kin_chunk_worker **worker);
 
-/* Writes the chunk's part: of codes, or values, where an encoder is given, else of vectors. Ticks between
- * pictures. KIN_IO where the part cannot be written or the decoder is gone. */
+/* Writes the chunk's part: of codes, or values, where an encoder is given, else of vectors. Ticks
+ * between pictures. KIN_IO where the part cannot be written or the decoder is gone. */
 KIN_MUST_USE kin_status kin_chunk_worker_run(kin_chunk_worker *worker, uint64_t chunk,
                                              const kin_encoder *encoder, kin_error *error);
 

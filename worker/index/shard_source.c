@@ -33,8 +33,7 @@ kin_shard_source *kin_shard_source_new(kin_build_state *build, const uint64_t *i
     source->slot_count = build->building.chunk_count;
     if (source->slot_count > PARTS_MAPPED_MAX) source->slot_count = PARTS_MAPPED_MAX;
     source->slots = kin_calloc(source->slot_count, sizeof *source->slots);
-    source->vector =
-        kin_malloc(kin_features_dimensions(build->features) * sizeof *source->vector);
+    source->vector = kin_malloc(kin_features_dimensions(build->features) * sizeof *source->vector);
     return source;
 }
 
@@ -103,8 +102,7 @@ kin_status kin_shard_source_values(void *user, uint64_t row, const int8_t **valu
         return KIN_OK;
     }
     kin_part_vector(&file->part, part.value, source->vector);
-    kin_hasher_store(kin_encoder_hasher(source->build->encoder), source->vector, 1,
-                     source->values);
+    kin_hasher_store(kin_encoder_hasher(source->build->encoder), source->vector, 1, source->values);
     *values = source->values;
     return KIN_OK;
 }

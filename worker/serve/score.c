@@ -35,7 +35,8 @@ static kin_status hold(scoring *self, uint32_t shard, kin_error *error)
     put(self);
     self->held = kin_holding_get(self->holding, shard);
     self->shard = shard;
-    if (self->held == NULL) return kin_fail(error, KIN_NOT_FOUND, "shard %u is not open here", shard);
+    if (self->held == NULL)
+        return kin_fail(error, KIN_NOT_FOUND, "shard %u is not open here", shard);
     uint32_t stored = kin_shard_reader_value_dimensions(self->held->reader);
     if (stored == 0)
         return kin_fail(error, KIN_MISMATCH, "shard %u keeps no values to re-rank by", shard);

@@ -13,9 +13,9 @@
 typedef struct kin_searchers kin_searchers;
 
 /* Starts `threads` threads that take SCAN, BATCH, SCORE and THUMBNAILS jobs from queue until it is
- * closed and empty. Up to KIN_SEARCH_QUERIES_PER_PASS scans of the same shards that wait together are
- * answered in one pass over the codes. One of recheck_every answers (0: none) is looked at again
- * when there is nothing else to do. queue, holding and returns are borrowed. */
+ * closed and empty. Up to KIN_SEARCH_QUERIES_PER_PASS scans of the same shards that wait together
+ * are answered in one pass over the codes. One of recheck_every answers (0: none) is looked at
+ * again when there is nothing else to do. queue, holding and returns are borrowed. */
 KIN_MUST_USE kin_status kin_searchers_start(kin_searchers **searchers, uint32_t threads,
                                             uint32_t recheck_every, kin_queue *queue,
                                             kin_holding *holding, kin_job_returns *returns,

@@ -57,8 +57,8 @@ kin_status kin_shard_stream_open(kin_shard_stream **stream, const char *path,
     made->keys.section = KIN_SHARD_AT_PIECES(made->meta.table_count);
     made->thumbnails.section = made->keys.section + 2 + (facts->value_dimensions > 0);
     uint32_t count = kin_shard_sections(&made->meta, facts->keys, facts->thumbnails, sections);
-    kin_status status = kin_container_placed_open(&made->file, path, KIN_FILE_SHARD,
-                                                  kin_shard_version(&made->meta), sections, count, error);
+    kin_status status = kin_container_placed_open(
+        &made->file, path, KIN_FILE_SHARD, kin_shard_version(&made->meta), sections, count, error);
     kin_shard_meta_build(&made->meta, meta);
     if (status == KIN_OK)
         status =
@@ -177,14 +177,13 @@ kin_status kin_shard_stream_thumbnail(kin_shard_stream *stream, const uint8_t *d
     return add_piece(stream, &stream->thumbnails, data, bytes, error);
 }
 
-kin_status kin_shard_stream_values(kin_shard_stream *stream, const int8_t *values,
-                                   kin_error *error)
+kin_status kin_shard_stream_values(kin_shard_stream *stream, const int8_t *values, kin_error *error)
 {
     uint32_t dimensions = stream->meta.value_dimensions;
     KIN_CHECK(dimensions > 0 && stream->value_count < stream->meta.count);
     stream->value_count++;
-    return kin_container_placed_append(
-        stream->file, KIN_SHARD_AT_VALUES(stream->meta.table_count), values, dimensions, error);
+    return kin_container_placed_append(stream->file, KIN_SHARD_AT_VALUES(stream->meta.table_count),
+                                       values, dimensions, error);
 }
 
 /* The last group, and the starts of the buckets behind the last code's. */

@@ -25,9 +25,9 @@ typedef struct kin_shard_rows {
                       kin_error *error); /* NULL: the shard has no keys */
     kin_status (*thumbnail)(void *user, uint64_t row, const uint8_t **data, uint32_t *bytes,
                             kin_error *error); /* NULL: the shard has no thumbnails */
-    uint32_t value_dimensions;                   /* 0: the shard has no values */
+    uint32_t value_dimensions;                 /* 0: the shard has no values */
     kin_status (*values)(void *user, uint64_t row, const int8_t **values, kin_error *error);
-    void (*tick)(void *user);                  /* called now and then; may be NULL */
+    void (*tick)(void *user); /* called now and then; may be NULL */
 } kin_shard_rows;
 
 /* Writes path atomically. KIN_CHECKs the order of rows. From the second table on, it holds all

@@ -60,6 +60,11 @@ static kin_status verify_encoder(const generation *of, kin_error *error)
     if (status == KIN_OK && !kin_digest_equal(&digest, &of->manifest.fingerprint))
         status =
             kin_fail(error, KIN_MISMATCH, "%s is not the encoder that the manifest names", path);
+    if (status == KIN_OK && of->manifest.value_dimensions > 0 &&
+        of->manifest.value_dimensions != encoder.card.bits)
+        status = kin_fail(error, KIN_MISMATCH,
+                          "%s has %u bits; the manifest says that %u values are kept of them", path,
+                          encoder.card.bits, of->manifest.value_dimensions);
     kin_buffer_fini(&file);
     free(path);
     return status;
@@ -100,12 +105,13 @@ static kin_status verify_shard(generation *of, uint32_t s, kin_error *error)
         if (kin_shard_reader_number(of->shards[s]) != s ||
             kin_shard_reader_bits(of->shards[s]) != of->manifest.bits ||
             kin_shard_reader_count(of->shards[s]) != row->count ||
+            kin_shard_reader_value_dimensions(of->shards[s]) != of->manifest.value_dimensions ||
             kin_code_compare(&first, &row->first) != 0 ||
             kin_code_compare(&last, &row->last) != 0 || stat(path, &file) != 0 ||
             (uint64_t)file.st_size != row->bytes || !kin_digest_equal(&digest, &row->digest))
             status = kin_fail(error, KIN_MISMATCH,
                               "%s is not the shard that the manifest names (number, width, count, "
-                              "range, size or digest)",
+                              "values, range, size or digest)",
                               path);
     }
     if (status != KIN_OK) kin_shard_reader_close(&of->shards[s]);

@@ -31,6 +31,17 @@ static kin_status open_hasher(kin_hasher **made, const char *folder, const kin_m
     return status;
 }
 
+/* Of a shard that has values. */
+static bool same_values(const kin_hasher *made, const float *vector, const kin_shard_reader *shard,
+                        uint64_t row)
+{
+    int8_t values[KIN_CODE_BITS_MAX];
+    uint32_t dimensions = kin_shard_reader_value_dimensions(shard);
+    if (dimensions != kin_hasher_bits(made)) return false;
+    kin_hasher_store(made, vector, 1, values);
+    return memcmp(values, kin_shard_reader_values(shard, row), dimensions) == 0;
+}
+
 static kin_status check_rows(const kin_hasher *made, const kin_feature_file *file,
                              const kin_shard_reader *shard, const char *path, kin_error *error)
 {
@@ -49,6 +60,11 @@ static kin_status check_rows(const kin_hasher *made, const kin_feature_file *fil
         if (kin_code_compare(&stored, &code) != 0)
             status = kin_fail(error, KIN_CORRUPT,
                               "%s: the vector of row %llu gives another code than its shard has",
+                              path, (unsigned long long)row);
+        else if (kin_shard_reader_value_dimensions(shard) > 0 &&
+                 !same_values(made, vector, shard, row))
+            status = kin_fail(error, KIN_CORRUPT,
+                              "%s: the vector of row %llu gives other values than its shard has",
                               path, (unsigned long long)row);
     }
     free(vector);
