@@ -35,6 +35,16 @@ static const char help[] =
     "\n"
     "example: kindred search my-index cat.jpg --sheet cat.png\n";
 
+/* The sheet's subtitle. */
+static void describe(int k, int within, int rerank, char *text, size_t bytes)
+{
+    int used = within >= 0 ? snprintf(text, bytes, "all within %d bits of each query", within)
+                           : snprintf(text, bytes, "the %d nearest to each query", k);
+    if (rerank > 0)
+        snprintf(text + used, bytes - (size_t)used,
+                 ", the first %d re-ranked by asymmetric distance", rerank);
+}
+
 static kin_exit run(int argc, char **argv)
 {
     kin_ask ask = {.deadline_ms = KIN_DEADLINE_MS_DEFAULT};
@@ -101,13 +111,7 @@ static kin_exit run(int argc, char **argv)
     for (int i = 0; i < pictures; i++)
         kin_ask_picture(&ask, argv[2 + i], question);
     char subtitle[128];
-    int used =
-        within >= 0
-            ? snprintf(subtitle, sizeof subtitle, "all within %d bits of each query", (int)within)
-            : snprintf(subtitle, sizeof subtitle, "the %d nearest to each query", (int)k);
-    if (rerank > 0)
-        snprintf(subtitle + used, sizeof subtitle - (size_t)used,
-                 ", the first %d re-ranked by asymmetric distance", (int)rerank);
+    describe((int)k, (int)within, (int)rerank, subtitle, sizeof subtitle);
     return kin_ask_close(&ask, subtitle);
 }
 

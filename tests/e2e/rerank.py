@@ -219,7 +219,7 @@ class Meddler(threading.Thread):
     def __init__(self, coordinator_side, worker_side):
         super().__init__(daemon=True)
         self.mode = "pass"
-        self.seen = 0
+        self.seen, self.identity = 0, None
         context = zmq.Context.instance()
         self.worker, self.coordinator = context.socket(zmq.ROUTER), context.socket(zmq.DEALER)
         self.worker.bind(worker_side)
@@ -247,23 +247,31 @@ class Meddler(threading.Thread):
             return None, True
         return None if self.mode == "drop" else msgpack.packb(back, use_bin_type=True), False
 
+    def forward(self):
+        """One message each way; whether there was any."""
+        some = False
+        try:
+            self.identity, frame = self.worker.recv_multipart(zmq.NOBLOCK)
+            self.coordinator.send(frame)
+            some = True
+        except zmq.Again:
+            pass
+        try:
+            frame = self.coordinator.recv(zmq.NOBLOCK)
+            some = True
+            back, goes_on = self.meddle(frame)
+            if back is not None:
+                self.coordinator.send(back)
+            if goes_on and self.identity is not None:
+                self.worker.send_multipart([self.identity, frame])
+        except zmq.Again:
+            pass
+        return some
+
     def run(self):
-        identity = None
-        poller = zmq.Poller()
-        poller.register(self.worker)
-        poller.register(self.coordinator)
         while not self.stopping.is_set():
-            ready = dict(poller.poll(50))
-            if self.worker in ready:
-                identity, frame = self.worker.recv_multipart()
-                self.coordinator.send(frame)
-            if self.coordinator in ready:
-                frame = self.coordinator.recv()
-                back, goes_on = self.meddle(frame)
-                if back is not None:
-                    self.coordinator.send(back)
-                if goes_on and identity is not None:
-                    self.worker.send_multipart([identity, frame])
+            if not self.forward():
+                time.sleep(0.0005)
 
     def stop(self):
         self.stopping.set()
