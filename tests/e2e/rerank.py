@@ -118,12 +118,11 @@ def hits_of(answer):
 
 def try_builds():
     options = ("--rerank", "--bits", str(BITS), "--shards", str(SHARDS), "--sample", "100", pictures)
-    for ranks in (1, 2, 3):
+    for ranks in (1, 3):
         done = index_job.build(ranks, "-o", index(f"ranks-{ranks}"), *options)
         ok(done.returncode == 0, f"{ranks} ranks build", index_job.said(done))
-    for ranks in (2, 3):
-        ok(index_job.same_generations(index("ranks-1"), index(f"ranks-{ranks}")),
-           f"values are the same bytes of {ranks} ranks")
+    ok(index_job.same_generations(index("ranks-1"), index("ranks-3")),
+       "values are the same bytes of 3 ranks")
     done = index_job.build(2, "-o", index("kept"), "--keep-features", *options)
     ok(done.returncode == 0, "values beside kept features", index_job.said(done))
     done = index_job.build(1, "-o", index("again"), "--features", index("kept"), *options[:-1])
