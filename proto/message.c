@@ -32,10 +32,10 @@ typedef struct message_field {
 
 #define T(type) (1u << KIN_MESSAGE_##type)
 #define AT(member) offsetof(kin_message, member)
-#define REPLIES \
+#define REPLIES                                                                                 \
     (T(ERROR) | T(HITS) | T(IMAGES) | T(REPORT) | T(FOUND) | T(CODE) | T(RANKED) | T(CLASSES) | \
      T(SCORED))
-#define QUESTIONS                                                                            \
+#define QUESTIONS                                                                           \
     (T(SEARCH) | T(THUMBNAILS) | T(STATUS) | T(SCAN) | T(ENCODE) | T(BATCH) | T(CLASSIFY) | \
      T(SCORE))
 

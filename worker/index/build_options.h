@@ -30,7 +30,7 @@ typedef struct kin_build_options {
     uint64_t sample_pictures;
     uint32_t keep; /* generations to keep; 0: all */
     bool restart, no_sandbox, follow_links, null_separated, keep_features;
-    bool rerank; /* keep values beside the codes */
+    bool rerank;               /* keep values beside the codes */
     const char *list_path;     /* NULL for none */
     const char *hasher_output; /* of train: the file that the hasher goes to, and no generation is
                                 * made; index_path is then the folder of the unfinished training */
