@@ -26,9 +26,9 @@ static const struct {
     {"supervised",
      " seed labels layers head epochs batch patience rate noise dropout input-dropout "
      "decay held-out "},
-    {"neighbour",
-     " seed layers epochs batch rate input-dropout neighbours walk components evening temperature "
-     "geometry stretch quantization "},
+    {"neighbour", " seed layers epochs batch patience held-out rate input-dropout neighbours walk "
+                  "components evening temperature "
+                  "geometry stretch quantization "},
 };
 
 static kin_status parse(kin_hasher_options *options, kin_error *error, const char *const *words)

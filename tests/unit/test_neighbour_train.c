@@ -3,6 +3,7 @@
 #include "tests/support/test.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -184,6 +185,166 @@ static void poor_samples(void **state)
     free(vectors);
 }
 
+/* What is saved, and how many saves are left before the job dies. */
+typedef struct shelf {
+    kin_buffer state;
+    int left, loads;
+} shelf;
+
+static kin_status save(void *user, const void *state, size_t bytes, kin_error *error)
+{
+    shelf *kept = user;
+    kin_buffer_clear(&kept->state);
+    kin_buffer_append(&kept->state, state, bytes);
+    return --kept->left > 0 ? KIN_OK : kin_fail(error, KIN_IO, "the job was killed");
+}
+
+static void load(void *user, kin_buffer *state)
+{
+    shelf *kept = user;
+    kept->loads += kept->state.bytes > 0;
+    kin_buffer_append(state, kept->state.data, kept->state.bytes);
+}
+
+/* Killed after every possible checkpoint, gone on from with another number of ranks; with and
+ * without a held-out part. Nothing else gives the undisturbed run's file. */
+static void goes_on(void **state)
+{
+    (void)state;
+    enum { COUNT = 500 };
+    float *vectors = make_clusters(COUNT, 0.5);
+    for (int held = 0; held < 2; held++) {
+        kin_train_options options = options_of(24);
+        options.held_out = held * 0.2;
+        kin_buffer undisturbed = train(&options, vectors, COUNT, 3);
+        kin_train_source source = kin_lone_rank_source(vectors, COUNT, DIMENSIONS);
+        int killed = 1;
+        options.save_often = true;
+        options.save = save;
+        options.load = load;
+        for (;; killed++) {
+            shelf kept = {.left = killed};
+            kin_buffer files[4] = {0};
+            kin_status statuses[4];
+            kin_error errors[4] = {0};
+            options.user = &kept;
+            kin_rank_threads_train(1 + killed % 3, &options, &source, files, statuses, errors);
+            bool through = statuses[0] == KIN_OK;
+            for (int r = 0; r < 1 + killed % 3; r++)
+                kin_buffer_fini(&files[r]);
+            kept.left = 1000;
+            kin_buffer again = train(&options, vectors, COUNT, 1);
+            assert_int_equal(kept.loads, 1);
+            assert_int_equal(1000 - kept.left, through ? 0 : 3 - killed); /* not begun anew */
+            assert_int_equal(again.bytes, undisturbed.bytes);
+            assert_memory_equal(again.data, undisturbed.data, undisturbed.bytes);
+            kin_buffer_fini(&again);
+            kin_buffer_fini(&kept.state);
+            if (through) break;
+        }
+        assert_int_equal(killed, 4); /* of 60 steps: after 16, 32 and 48 */
+        kin_buffer_fini(&undisturbed);
+    }
+    free(vectors);
+}
+
+/* The state of a job with another option is none. */
+static void other_states(void **state)
+{
+    (void)state;
+    enum { COUNT = 300 };
+    float *vectors = make_clusters(COUNT, 0.5);
+    kin_train_options options = options_of(24);
+    kin_buffer undisturbed = train(&options, vectors, COUNT, 1);
+    kin_neighbour_options others[] = {small, small, small, small};
+    others[0].temperature = 0.6;
+    others[1].hidden[1] = 31;
+    others[2].rate = 2e-3;
+    others[3].walk = 2;
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        shelf kept = {.left = 2};
+        options.save_often = true;
+        options.save = save;
+        options.load = load;
+        options.user = &kept;
+        options.neighbour = &others[i];
+        kin_train_source source = kin_lone_rank_source(vectors, COUNT, DIMENSIONS);
+        kin_buffer files[1] = {0};
+        kin_status statuses[1];
+        kin_error errors[1] = {0};
+        kin_rank_threads_train(1, &options, &source, files, statuses, errors);
+        assert_int_equal(statuses[0], KIN_IO);
+        kept.left = 1000;
+        options.neighbour = &small;
+        kin_buffer again = train(&options, vectors, COUNT, 1);
+        assert_memory_equal(again.data, undisturbed.data, undisturbed.bytes);
+        kin_buffer_fini(&again);
+        kin_buffer_fini(&kept.state);
+    }
+    kin_buffer_fini(&undisturbed);
+    free(vectors);
+}
+
+typedef struct heard {
+    size_t lines, epochs;
+    double least;
+    size_t best;
+} heard;
+
+static void listen(void *user, const kin_train_epoch *epoch)
+{
+    heard *h = user;
+    h->lines++;
+    h->epochs = epoch->epochs;
+    assert_true(isfinite(epoch->held_out) && epoch->epoch == h->lines);
+    if (h->lines > 1 && epoch->held_out >= h->least) return;
+    h->least = epoch->held_out;
+    h->best = h->lines;
+}
+
+/* Few pictures and many epochs: the held-out loss turns, learning stops and goes back. */
+static void stops_early(void **state)
+{
+    (void)state;
+    enum { COUNT = 260 };
+    float *vectors = make_clusters(COUNT, 3);
+    kin_neighbour_options own = small;
+    heard h = {0};
+    own.steps = 0;
+    own.epochs = 300;
+    kin_train_options options = options_of(24);
+    options.neighbour = &own;
+    options.held_out = 0.3;
+    options.patience = 3;
+    options.log = listen;
+    options.user = &h;
+    kin_buffer file = train(&options, vectors, COUNT, 1);
+    kin_encoder_file parsed;
+    kin_error error = {0};
+    char best[32];
+    assert_int_equal(h.epochs, 300);
+    assert_true(h.lines < 300 && h.lines == h.best + 3);
+    assert_int_equal(kin_encoder_file_parse(&parsed, file.data, file.bytes, "f", &error), KIN_OK);
+    snprintf(best, sizeof best, "best-epoch=%zu\n", h.best);
+    assert_non_null(memmem(parsed.options.text, parsed.options.bytes, best, strlen(best)));
+    assert_non_null(memmem(parsed.options.text, parsed.options.bytes, "held-out=", 9));
+    /* What it goes back to is what a run that ends there has, but for the rate, which falls later:
+     * so the values of another epoch are others. */
+    options.patience = 4;
+    h = (heard){0};
+    kin_buffer longer = train(&options, vectors, COUNT, 1);
+    kin_encoder_file more;
+    assert_int_equal(kin_encoder_file_parse(&more, longer.data, longer.bytes, "f", &error), KIN_OK);
+    size_t weights = (size_t)parsed.layer[1].inputs * parsed.layer[1].outputs * sizeof(float);
+    bool same = memcmp(parsed.layer[1].weights, more.layer[1].weights, weights) == 0;
+    snprintf(best, sizeof best, "best-epoch=%zu\n", h.best);
+    assert_true(same ==
+                (memmem(parsed.options.text, parsed.options.bytes, best, strlen(best)) != NULL));
+    kin_buffer_fini(&file);
+    kin_buffer_fini(&longer);
+    free(vectors);
+}
+
 static void assert_refused(const kin_train_options *options, const float *vectors, uint64_t count,
                            const char *text)
 {
@@ -243,9 +404,9 @@ static void refusals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(ranks_agree),
-        cmocka_unit_test(clusters_become_codes),
-        cmocka_unit_test(poor_samples),
+        cmocka_unit_test(ranks_agree),  cmocka_unit_test(clusters_become_codes),
+        cmocka_unit_test(poor_samples), cmocka_unit_test(goes_on),
+        cmocka_unit_test(other_states), cmocka_unit_test(stops_early),
         cmocka_unit_test(refusals),
     };
     kin_blas_init();

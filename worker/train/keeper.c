@@ -36,8 +36,12 @@ static kin_digest job_of(const kin_train_options *o, const kin_train_source *sou
     const kin_neighbour_options *n = o->neighbour;
     kin_buffer_printf(&text, "%d %.17g ", (int)o->code_layer, o->whitening);
     if (n != NULL)
-        kin_buffer_printf(&text, "%u %u %u %.17g ", (unsigned)n->neighbours, (unsigned)n->walk,
-                          (unsigned)n->components, n->evening);
+        kin_buffer_printf(&text,
+                          "%u %u %u %.17g %u %u %u %u %u %.17g %.17g %.17g %.17g %.17g %.17g ",
+                          (unsigned)n->neighbours, (unsigned)n->walk, (unsigned)n->components,
+                          n->evening, (unsigned)n->batch, (unsigned)n->epochs, (unsigned)n->steps,
+                          (unsigned)n->hidden[0], (unsigned)n->hidden[1], n->temperature,
+                          n->geometry, n->stretch, n->quantization, n->dropout, n->rate);
     for (size_t i = 0; i < o->layer_count; i++)
         kin_buffer_append_le32(&text, o->layers[i]);
     kin_buffer_append(&text, &o->data, sizeof o->data);

@@ -21,9 +21,12 @@
 #include "worker/train/neighbour_options.h"
 
 /* With options->neighbour (NULL: KIN_NEIGHBOUR_OPTIONS_DEFAULT). Four layers: the components, two
- * rectified ones, the code layer. The curve has a line for each twentieth of the steps. Of more
- * than KIN_NEIGHBOUR_SAMPLE_MAX vectors, so many are taken, evenly spaced. KIN_BAD_INPUT where an
- * option is out of its range, or the loss no number any more. */
+ * rectified ones, the code layer. The curve has a line for each epoch that was asked for, or each
+ * twentieth of the steps. Goes on from a checkpoint. With options->held_out (0 unless told: every
+ * picture is a place on the graph), so many pictures are neither anchors nor partners, the values
+ * are those of the line with the least loss on them, and patience counts lines. Of more than
+ * KIN_NEIGHBOUR_SAMPLE_MAX vectors, so many are taken, evenly spaced. KIN_BAD_INPUT where an option
+ * is out of its range, or the loss no number any more. */
 kin_train_method kin_learn_neighbour;
 
 /* KIN_BAD_INPUT, naming the option, where one is out of its range. */

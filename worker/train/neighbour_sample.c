@@ -145,6 +145,17 @@ done:
     return status;
 }
 
+void kin_neighbour_directions(const kin_neighbour_sample *s, const uint32_t *ids, size_t count,
+                              float *directions)
+{
+    size_t width = s->components;
+    for (size_t i = 0; i < count; i++) {
+        float length = s->lengths[ids[i]], inverse = length > 0 ? 1 / length : 0;
+        for (size_t c = 0; c < width; c++)
+            directions[i * width + c] = s->rows[ids[i] * width + c] * inverse;
+    }
+}
+
 void kin_neighbour_sample_fini(kin_neighbour_sample *sample)
 {
     free(sample->rows);

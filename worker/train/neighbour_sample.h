@@ -29,6 +29,10 @@ KIN_MUST_USE kin_status kin_neighbour_sample_make(const kin_train_context *conte
                                                   double end, kin_error *error);
 void kin_neighbour_sample_fini(kin_neighbour_sample *sample);
 
+/* directions [count][components]: of rows ids [count], of length 1, or zeros. */
+void kin_neighbour_directions(const kin_neighbour_sample *sample, const uint32_t *ids, size_t count,
+                              float *directions);
+
 /* Bytes that making one takes at most. */
 size_t kin_neighbour_sample_bytes(const kin_neighbour_options *options, size_t count,
                                   size_t dimensions, int rank, size_t slices);

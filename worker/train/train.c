@@ -86,7 +86,7 @@ static kin_train_options with_defaults(const kin_train_options *given, uint64_t 
     take(&o.dropout, labels ? 0.4 : 0);
     take(&o.input_dropout, labels ? 0.2 : 0);
     take(&o.decay, labels ? 0.01 : 1e-5);
-    take(&o.held_out, 0.05);
+    take(&o.held_out, strcmp(o.method, "neighbour") == 0 ? 0 : 0.05);
     take(&o.whitening, 0.25);
     if (o.patience == 0) o.patience = 10;
     if (o.head == KIN_HEAD_NONE) o.head = KIN_HEAD_SOFTMAX;
