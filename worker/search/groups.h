@@ -17,6 +17,16 @@ typedef struct kin_group_query {
     uint32_t value[KIN_CODE_BITS_MAX / 32];
 } kin_group_query;
 
+/* A code as it is turned for the table, whose entries' values are by planes. */
+static inline void kin_group_query_set(kin_group_query *query, const kin_code_table *table,
+                                       const kin_code *turned)
+{
+    uint32_t words = table->bits / 64, numbers = table->bits / 32;
+    for (uint32_t i = 0; i < numbers; i++)
+        query->value[i] = (uint32_t)(turned->word[words - 1 - i / 2] >> 32 * (i % 2));
+    query->value[numbers - 1] &= kin_table_tail_mask(table->bucket_bits);
+}
+
 /* group: the first one of the run, whose first entry is its entry `lane`; count <= KIN_RUN_MAX
  * entries. candidates [count at most], ascending by row (0: the run's first entry), whose distance
  * without their buckets' bits is <= limit. Returns how many. Reads whole groups. */

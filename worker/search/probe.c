@@ -30,16 +30,13 @@ void kin_probe_begin(kin_probe *probe, const kin_codes_view *codes, kin_search_q
         const kin_code_table *table = &codes->table[j];
         kin_probe_table *mine = &probe->table[j];
         uint32_t next = j + 1 < codes->table_count ? table[1].rotation : codes->bits;
-        uint32_t part = next - table->rotation, words = codes->bits / 64;
+        uint32_t part = next - table->rotation;
         mine->part_bits = part < table->bucket_bits ? part : table->bucket_bits;
         mine->shells = 0;
         mine->kernel = kin_group_kernel_get(table, level);
         mine->turned = query->code;
         kin_code_rotate(&mine->turned, codes->bits, table->rotation);
-        for (uint32_t i = 0; i < codes->bits / 32; i++)
-            mine->groups.value[i] =
-                (uint32_t)(mine->turned.word[words - 1 - i / 2] >> 32 * (i % 2));
-        mine->groups.value[codes->bits / 32 - 1] &= kin_table_tail_mask(table->bucket_bits);
+        kin_group_query_set(&mine->groups, table, &mine->turned);
     }
 }
 

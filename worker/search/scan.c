@@ -1,45 +1,40 @@
-#include <string.h>
-
 #include "common/base/check.h"
 #include "common/base/clock.h"
 #include "worker/search/hamming.h"
 #include "worker/search/search.h"
+#include "worker/search/table_scan.h"
 
 /* Codes between two looks at the clock: about 0.1 ms. */
 #define DEADLINE_CODES 65536
 
-/* One block for one query: candidates by the kernel, the few that are left by the heap. A code at
- * the bound's very distance may still get in by its smaller id, so the bound is included. */
-static void scan_block(const kin_codes_view *codes, const uint64_t *words, uint64_t first,
-                       uint32_t count, kin_search_query *query, kin_hamming_kernel kernel)
+/* What one query still wants. A code at the bound's very distance may still get in by its smaller
+ * id, so the bound is included. */
+static uint32_t bound_of(const kin_search_query *query)
 {
-    kin_candidate candidates[KIN_HAMMING_BLOCK];
     uint32_t bound = kin_topk_bound(query->topk);
-    if (query->count_within || bound > query->within) bound = query->within;
-    uint32_t found = kernel(words, count, query->code.word, bound, candidates);
-    if (query->count_within) query->within_count += found;
-    for (uint32_t i = 0; i < found; i++) {
-        if (query->histogram != NULL) query->histogram[candidates[i].distance]++;
-        uint64_t row = first + candidates[i].row;
-        kin_topk_push(query->topk, &(kin_hit){.id = kin_codes_id(codes, row),
-                                              .distance = candidates[i].distance,
-                                              .shard = codes->shard,
-                                              .row = row});
-    }
+    return query->count_within || bound > query->within ? query->within : bound;
 }
 
-/* The codes of rows [first, first + count) as words; those of tables are unpacked. */
-static const uint64_t *block_words(const kin_codes_view *codes, uint64_t first, uint32_t count,
-                                   uint32_t *hint, uint64_t *unpacked)
+static void take(const kin_codes_view *codes, kin_search_query *query, uint64_t row,
+                 uint32_t distance)
 {
-    unsigned words = codes->bits / 64;
-    if (codes->words != NULL) return codes->words + first * words;
-    for (uint32_t i = 0; i < count; i++) {
-        kin_code code;
-        kin_codes_code(codes, first + i, hint, &code);
-        memcpy(unpacked + (size_t)i * words, code.word, codes->bits / 8);
-    }
-    return unpacked;
+    if (query->count_within) query->within_count++;
+    if (query->histogram != NULL) query->histogram[distance]++;
+    kin_topk_push(query->topk, &(kin_hit){.id = kin_codes_id(codes, row),
+                                          .distance = distance,
+                                          .shard = codes->shard,
+                                          .row = row});
+}
+
+/* One block of words for one query: candidates by the kernel, the few that are left by the heap. */
+static void scan_block(const kin_codes_view *codes, uint64_t first, uint32_t count,
+                       kin_search_query *query, kin_hamming_kernel kernel)
+{
+    kin_candidate candidates[KIN_HAMMING_BLOCK];
+    const uint64_t *words = codes->words + first * (codes->bits / 64);
+    uint32_t found = kernel(words, count, query->code.word, bound_of(query), candidates);
+    for (uint32_t i = 0; i < found; i++)
+        take(codes, query, first + candidates[i].row, candidates[i].distance);
 }
 
 static bool is_late(kin_search_query *query)
@@ -50,25 +45,88 @@ static bool is_late(kin_search_query *query)
     return query->status != KIN_OK;
 }
 
-void kin_search_scan(const kin_codes_view *codes, kin_search_query *queries, uint32_t count,
-                     kin_cpu_level level)
+static void scan_words(const kin_codes_view *codes, kin_search_query *queries, uint32_t count,
+                       kin_cpu_level level)
 {
-    KIN_CHECK(count <= KIN_SEARCH_QUERIES_MAX);
     kin_hamming_kernel kernel = kin_hamming_kernel_get(codes->bits / 64, level);
-    uint64_t unpacked[KIN_HAMMING_BLOCK * KIN_CODE_WORDS_MAX];
-    uint32_t hint = 0;
-    for (uint32_t i = 0; i < count; i++)
-        queries[i].status = KIN_OK;
     for (uint64_t first = 0; first < codes->count; first += KIN_HAMMING_BLOCK) {
         uint64_t left = codes->count - first;
         uint32_t block = left < KIN_HAMMING_BLOCK ? (uint32_t)left : KIN_HAMMING_BLOCK;
         bool look = first % DEADLINE_CODES == 0;
-        const uint64_t *words = block_words(codes, first, block, &hint, unpacked);
         for (uint32_t i = 0; i < count; i++) {
             if (look ? is_late(&queries[i]) : queries[i].status != KIN_OK) continue;
-            scan_block(codes, words, first, block, &queries[i], kernel);
+            scan_block(codes, first, block, &queries[i], kernel);
         }
     }
+}
+
+/* Entries of one bucket or several, whose first bits are a prefix. */
+typedef struct piece {
+    uint64_t first;
+    uint32_t count, prefix, more; /* more: bits of a bucket behind the prefix */
+} piece;
+
+/* A piece for one query. The kernel leaves out the bucket's bits. */
+static void scan_piece(const kin_codes_view *codes, const piece *at, kin_search_query *query,
+                       const kin_group_query *groups, kin_group_kernel kernel)
+{
+    const kin_code_table *table = &codes->table[0];
+    kin_candidate candidates[KIN_RUN_MAX];
+    uint32_t own = kin_table_bucket_of(&query->code, table->bucket_bits);
+    uint32_t distance = (uint32_t)__builtin_popcount(at->prefix ^ own >> at->more);
+    uint32_t bound = bound_of(query), hint = at->prefix << at->more;
+    if (distance > bound) return;
+    uint32_t found = kernel(table->groups + at->first / KIN_TABLE_GROUP * table->group_bytes,
+                            (uint32_t)(at->first % KIN_TABLE_GROUP), at->count, groups,
+                            bound - distance, candidates);
+    for (uint32_t i = 0; i < found; i++) {
+        uint64_t row = at->first + candidates[i].row;
+        uint32_t bucket = kin_table_bucket(table, row, &hint);
+        uint32_t whole = (uint32_t)__builtin_popcount(bucket ^ own) + candidates[i].distance;
+        if (whole <= bound_of(query)) take(codes, query, row, whole);
+    }
+}
+
+/* Of tables, the first one holds every code, in the order of rows. */
+static void scan_table(const kin_codes_view *codes, kin_search_query *queries, uint32_t count,
+                       kin_cpu_level level)
+{
+    const kin_code_table *table = &codes->table[0];
+    kin_group_kernel kernel = kin_group_kernel_get(table, level);
+    kin_group_query groups[KIN_SEARCH_QUERIES_MAX];
+    uint32_t bits = kin_table_piece_bits(table), more = table->bucket_bits - bits;
+    uint64_t looked = 0;
+    for (uint32_t i = 0; i < count; i++)
+        kin_group_query_set(&groups[i], table, &queries[i].code);
+    for (uint32_t prefix = 0; prefix >> bits == 0; prefix++) {
+        uint64_t first, last;
+        kin_table_range(table, (uint64_t)prefix << more, (uint64_t)1 << more, &first, &last);
+        for (uint32_t entries; first < last; first += entries) {
+            entries = last - first < KIN_RUN_MAX ? (uint32_t)(last - first) : KIN_RUN_MAX;
+            piece at = {.first = first, .count = entries, .prefix = prefix, .more = more};
+            bool look = looked / DEADLINE_CODES != (looked + entries) / DEADLINE_CODES;
+            looked += entries;
+            kin_table_ask_ahead(table, first, first + entries);
+            for (uint32_t i = 0; i < count; i++) {
+                if (look ? is_late(&queries[i]) : queries[i].status != KIN_OK) continue;
+                scan_piece(codes, &at, &queries[i], &groups[i], kernel);
+            }
+        }
+    }
+}
+
+void kin_search_scan(const kin_codes_view *codes, kin_search_query *queries, uint32_t count,
+                     kin_cpu_level level)
+{
+    KIN_CHECK(count <= KIN_SEARCH_QUERIES_MAX);
+    for (uint32_t i = 0; i < count; i++) {
+        queries[i].status = KIN_OK;
+        is_late(&queries[i]);
+    }
+    if (codes->table_count > 0)
+        scan_table(codes, queries, count, level);
+    else
+        scan_words(codes, queries, count, level);
 }
 
 /* The first row whose code is not before code (after = false), or is behind it (after = true). */

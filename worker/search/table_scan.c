@@ -5,7 +5,7 @@
 /* How far ahead memory is asked for, past the caches that others use. */
 #define AHEAD_BYTES 4096
 
-static uint32_t prefix_bits_of(const kin_code_table *table)
+uint32_t kin_table_piece_bits(const kin_code_table *table)
 {
     uint32_t bits = 0;
     while (bits < table->bucket_bits && table->count >> (bits + 1) >= PIECE_ENTRIES)
@@ -13,7 +13,7 @@ static uint32_t prefix_bits_of(const kin_code_table *table)
     return bits;
 }
 
-static void ask_ahead(const kin_code_table *table, uint64_t first, uint64_t last)
+void kin_table_ask_ahead(const kin_code_table *table, uint64_t first, uint64_t last)
 {
     const uint8_t *end = table->groups + kin_table_groups(table->count) * table->group_bytes;
     const uint8_t *from =
@@ -33,7 +33,7 @@ static inline bool wants(const kin_probe *probe, uint32_t distance)
 void kin_table_scan(kin_probe *const *probes, uint32_t count)
 {
     const kin_code_table *table = &probes[0]->codes->table[0];
-    uint32_t prefix_bits = prefix_bits_of(table), more = table->bucket_bits - prefix_bits;
+    uint32_t prefix_bits = kin_table_piece_bits(table), more = table->bucket_bits - prefix_bits;
     uint32_t own[KIN_SEARCH_QUERIES_MAX];
     for (uint32_t i = 0; i < count; i++)
         own[i] = kin_table_bucket_of(&probes[i]->table[0].turned, prefix_bits);
@@ -46,7 +46,7 @@ void kin_table_scan(kin_probe *const *probes, uint32_t count)
             for (uint32_t i = 0; i < count; i++) {
                 uint32_t distance = (uint32_t)__builtin_popcount(prefix ^ own[i]);
                 if (!wants(probes[i], distance)) continue;
-                if (!asked) ask_ahead(table, first, end);
+                if (!asked) kin_table_ask_ahead(table, first, end);
                 asked = true;
                 kin_probe_read(probes[i], &(kin_probe_run){.prefix = prefix,
                                                            .prefix_bits = prefix_bits,
