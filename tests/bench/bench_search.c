@@ -377,7 +377,7 @@ static int scan_file(char **argv)
     kin_synthetic *codes = NULL;
     kin_mapping mapping;
     kin_error error = {0};
-    int64_t read[SCANS], scan[SCANS];
+    int64_t read[SCANS] = {0}, scan[SCANS] = {0};
     static volatile uint64_t sink;
     unsigned bits = (unsigned)atoi(argv[1]);
     require(kin_synthetic_new(&codes, argv[0][0], bits, &error), &error);
