@@ -272,6 +272,27 @@ def check_values(index):
        "and is what numpy makes of it", found, wanted)
 
 
+def check_reranked(index):
+    """All re-ranked is the layer behind the codes in 8 bits; one re-ranked is nothing."""
+    rows, _ = measure(index, "--labels", "folders", "--queries", 10, "--hasher",
+                      current(index) + "/encoder.kin", "--rerank", "1,all")
+    found, real = rows["hasher, all re-ranked"], rows["hasher"]["values_map"]
+    ok(abs(found["map"] - real) < 0.02 and found["bits"] == 64, "all re-ranked is as good", rows)
+    ok(rows["hasher, 1 re-ranked"]["map"] == rows["hasher"]["map"], "one re-ranked is the same")
+    kept = path("reranking")
+    done = build(0, "-o", kept, "--features", index, "--rerank", "--shards", "2")
+    ok(done.returncode == 0, "the index again, with values", said(done))
+    stored, _ = measure(kept, "--labels", "folders", "--queries", 10, "--rerank", "all")
+    ok(abs(stored["codes, all re-ranked"]["map"] - found["map"]) < 0.02,
+       "stored values rank as the hasher's do", stored, rows)
+    refuse("keeps no values to re-rank by", index, "--labels", "folders", "--rerank", "5")
+    trained, _ = measure(index, "--labels", "folders", "--queries", 10, "--compare", "lsh",
+                         "--bits", "16,24", "--seeds", 2, "--rerank", "all,7")
+    ok(set(trained) >= {"lsh", "lsh, all re-ranked", "lsh, 7 re-ranked"}, "and of trained ones")
+    for wrong in ("0", "", "1,", "-1", "5x", ",".join("123456789")):
+        refuse("--rerank is", index, "--labels", "folders", "--rerank", wrong, status=2)
+
+
 def test_index():
     pictures = path("pictures")
     make(pictures, 60, 5)
@@ -289,6 +310,7 @@ def test_index():
     ok({**hashed["hasher"], "name": "codes"} == rows["codes"],
        "its hasher makes the codes that it has", hashed, rows)
     check_values(index)
+    check_reranked(index)
     refuse("has vectors of 24 numbers, and the hasher takes", path("f.npy"), "--hasher",
            current(index) + "/encoder.kin")
     bare = path("bare")

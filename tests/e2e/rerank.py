@@ -145,6 +145,14 @@ def try_values(oracle):
     signs = sum(sum(int(value >= 0) << 63 - i for i, value in enumerate(row[2])) == row[0]
                 for row in oracle.rows.values())
     ok(signs == COUNT, "their signs are the code")
+    codes, values = os.path.join(work.folder, "c.npy"), os.path.join(work.folder, "v.npy")
+    status, _, said = run("kindred-index", "export", index("kept"), "-o", codes, "--values", values,
+                          "--memory", "1K")
+    ok(status == 0 and np.array_equal(np.load(values), np.array([oracle.rows[i][2] for i in
+                                                                 range(COUNT)])),
+       "export gives them in the order of ids", said)
+    status, _, said = run("kindred-index", "export", index("plain"), "-o", codes, "--values", values)
+    ok(status == 1 and "keeps no values" in said, "where there are some", said)
     status, out, _ = run("kindred", "info", index("kept"), "--json")
     told = json.loads(out)
     ok(status == 0 and told["value_dimensions"] == BITS and told["value_bytes"] == BITS * COUNT,

@@ -65,7 +65,7 @@ def main():
     chance = random.Random(7)
     with tempfile.TemporaryDirectory() as work:
         make(f"{work}/pictures", count=640, side=120)
-        options = ["--sample", "256", "pictures"]
+        options = ["--sample", "256", "--rerank", "pictures"]  # parts of vectors and of values
         start = time.monotonic()
         done = build(RANKS, "-o", "whole", *options, cwd=work)
         seconds = time.monotonic() - start

@@ -51,6 +51,35 @@ static void scores_rank_downwards_then_by_row(void **state)
     kin_ranking_destroy(&ranking);
 }
 
+static void re_ranking_orders_the_first_by_score_then_as_they_were(void **state)
+{
+    (void)state;
+    kin_random random = {.state = 6};
+    kin_ranking *ranking = kin_ranking_new(ROWS_MAX);
+    for (size_t count = 0; count <= ROWS_MAX; count += count < 4 ? 1 : 127) {
+        uint64_t words[ROWS_MAX], query = kin_random_u64(&random);
+        uint32_t before[ROWS_MAX], place[ROWS_MAX], scores[ROWS_MAX] = {0};
+        for (size_t i = 0; i < ROWS_MAX; i++)
+            words[i] = kin_random_u64(&random) & 0xff;
+        kin_ranking_by_code(ranking, words, ROWS_MAX, 1, &query);
+        memcpy(before, kin_ranking_order(ranking), sizeof before);
+        for (uint32_t i = 0; i < ROWS_MAX; i++) {
+            place[before[i]] = i;
+            if (i < count) scores[i] = (uint32_t)kin_random_below(&random, 40) << 26;
+        }
+        kin_ranking_rerank(ranking, scores, count);
+        const uint32_t *order = kin_ranking_order(ranking);
+        assert_null(kin_ranking_starts(ranking));
+        for (size_t i = 1; i < count; i++) {
+            uint32_t a = place[order[i - 1]], b = place[order[i]];
+            assert_true(a < count && b < count);
+            assert_true(scores[a] < scores[b] || (scores[a] == scores[b] && a < b));
+        }
+        assert_memory_equal(order + count, before + count, (ROWS_MAX - count) * sizeof *order);
+    }
+    kin_ranking_destroy(&ranking);
+}
+
 /* Rows at given distances from a query of zeros, relevant or not: the metrics of that one query. */
 static kin_metrics measure(const unsigned *distances, const uint32_t *relevant, size_t count,
                            size_t first)
@@ -193,6 +222,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(codes_rank_by_distance_then_row),
         cmocka_unit_test(scores_rank_downwards_then_by_row),
+        cmocka_unit_test(re_ranking_orders_the_first_by_score_then_as_they_were),
         cmocka_unit_test(a_query_by_hand),
         cmocka_unit_test(what_finds_nothing_counts_as_nothing),
         cmocka_unit_test(ties_are_the_mean_of_all_orders),

@@ -325,6 +325,18 @@ unsigned kin_dataset_bits(const kin_dataset *dataset)
     return dataset->bits;
 }
 
+uint32_t kin_dataset_value_dimensions(const kin_dataset *dataset)
+{
+    if (dataset->kind != SOURCE_INDEX) return 0;
+    return kin_index_rows_manifest(dataset->rows)->value_dimensions;
+}
+
+const int8_t *kin_dataset_values(const kin_dataset *dataset, uint64_t row)
+{
+    KIN_CHECK(row < dataset->count && kin_dataset_value_dimensions(dataset) > 0);
+    return kin_index_rows_values(dataset->rows, row);
+}
+
 bool kin_dataset_has_thumbnails(const kin_dataset *dataset)
 {
     return dataset->kind == SOURCE_INDEX &&

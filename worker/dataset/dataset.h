@@ -66,6 +66,11 @@ void kin_dataset_code(const kin_dataset *dataset, uint64_t row, kin_code *code);
 /* 0: there are no codes. 8 to 256 in steps of 8. */
 unsigned kin_dataset_bits(const kin_dataset *dataset);
 
+/* What an INDEX keeps of a row for re-ranking (common/code/values.h), [value_dimensions]; there are
+ * 0 where it keeps nothing. Borrowed. */
+uint32_t kin_dataset_value_dimensions(const kin_dataset *dataset);
+const int8_t *kin_dataset_values(const kin_dataset *dataset, uint64_t row);
+
 /* Whether an INDEX has thumbnails, and the JPEG bytes of a row's, blocks checked now; *bytes is 0
  * where it has none. Foreign bytes: decode them in the sandbox. */
 bool kin_dataset_has_thumbnails(const kin_dataset *dataset);

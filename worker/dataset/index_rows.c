@@ -192,6 +192,13 @@ void kin_index_rows_code(const kin_index_rows *rows, uint64_t row, kin_code *cod
     kin_codes_code(&rows->shards[at->shard].view.codes, at->row, &hint, code);
 }
 
+const int8_t *kin_index_rows_values(const kin_index_rows *rows, uint64_t row)
+{
+    const place *at = &rows->places[row];
+    const kin_shard_view *view = &rows->shards[at->shard].view;
+    return view->values == NULL ? NULL : view->values + at->row * view->meta.value_dimensions;
+}
+
 bool kin_index_rows_vector(const kin_index_rows *rows, uint64_t row, float *vector)
 {
     const place *at = &rows->places[row];

@@ -29,6 +29,8 @@ kin_digest kin_index_rows_digest(const kin_index_rows *rows);
 
 const char *kin_index_rows_key(const kin_index_rows *rows, uint64_t row, uint32_t *bytes);
 void kin_index_rows_code(const kin_index_rows *rows, uint64_t row, kin_code *code);
+/* What is kept for re-ranking (common/code/values.h): [manifest's value_dimensions]; NULL: none. */
+const int8_t *kin_index_rows_values(const kin_index_rows *rows, uint64_t row);
 /* The JPEG bytes of a row's thumbnail, blocks checked now; *bytes is 0 where none is stored. */
 KIN_MUST_USE kin_status kin_index_rows_thumbnail(const kin_index_rows *rows, uint64_t row,
                                                  const uint8_t **data, uint32_t *bytes,

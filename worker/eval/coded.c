@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/base/memory.h"
+#include "common/code/values.h"
 
 /* Vectors that are hashed at once. */
 #define BLOCK_ROWS 256
@@ -17,6 +18,8 @@ void kin_coded_fini(kin_coded *coded)
     free(coded->queries);
     free(coded->database_values);
     free(coded->query_values);
+    free(coded->database_stored);
+    free(coded->query_asked);
     memset(coded, 0, sizeof *coded);
 }
 
@@ -44,6 +47,26 @@ static uint64_t *stored(const kin_part *part, const kin_dataset *codes, size_t w
     return words;
 }
 
+/* Stored values ask as what they stand for, in half steps. */
+static void take_values(kin_coded *coded, const kin_split *split, const kin_dataset *codes,
+                        const kin_dataset *query_codes)
+{
+    const kin_part *database = &split->database, *queries = &split->queries;
+    uint32_t dimensions = kin_dataset_value_dimensions(codes);
+    if (dimensions == 0 || kin_dataset_value_dimensions(query_codes) != dimensions) return;
+    coded->value_dimensions = dimensions;
+    coded->database_stored = kin_malloc(database->count * dimensions);
+    coded->query_asked = kin_malloc(queries->count * dimensions * sizeof *coded->query_asked);
+    for (uint64_t i = 0; i < database->count; i++)
+        memcpy(coded->database_stored + i * dimensions,
+               kin_dataset_values(codes, database->rows[i]), dimensions);
+    for (uint64_t i = 0; i < queries->count; i++) {
+        const int8_t *stored_values = kin_dataset_values(query_codes, queries->rows[i]);
+        for (uint32_t b = 0; b < dimensions; b++)
+            coded->query_asked[i * dimensions + b] = (int16_t)(2 * stored_values[b] + 1);
+    }
+}
+
 kin_status kin_coded_stored(kin_coded *coded, const kin_split *split, const kin_dataset *codes,
                             const kin_dataset *query_codes, kin_error *error)
 {
@@ -64,29 +87,42 @@ kin_status kin_coded_stored(kin_coded *coded, const kin_split *split, const kin_
     coded->width = (coded->bits + 63) / 64;
     coded->database = stored(database, codes, coded->width);
     coded->queries = stored(queries, query_codes, coded->width);
+    take_values(coded, split, codes, query_codes);
     return KIN_OK;
 }
 
-/* What the hasher makes of a block: values less thresholds, and their signs as codes. */
+/* Where what a hasher makes of a part goes. */
+typedef struct hashed {
+    uint64_t *words; /* [rows][width] */
+    size_t width;
+    float *values;  /* [rows][bits] less thresholds; NULL: not kept */
+    int8_t *stored; /* [rows][bits], of a database; NULL: not kept */
+    int16_t *asked; /* [rows][bits], of queries; NULL: not kept */
+} hashed;
+
+/* What the hasher makes of a block: values, less thresholds, and their signs as codes. values
+ * [count][bits]. */
 static void hash_block(const kin_hasher *hasher, const float *thresholds, const float *vectors,
-                       uint32_t count, size_t width, float *values, uint64_t *words)
+                       uint32_t count, float *values, uint64_t first, const hashed *to)
 {
     unsigned bits = kin_hasher_bits(hasher);
     kin_hasher_values(hasher, vectors, count, values);
     for (uint32_t i = 0; i < count; i++) {
         kin_code code = {0};
+        float *row = values + (size_t)i * bits;
+        size_t at = (size_t)(first + i) * bits;
+        if (to->stored != NULL) kin_values_store(row, thresholds, bits, to->stored + at);
+        if (to->asked != NULL) kin_values_ask(row, thresholds, bits, to->asked + at);
         for (unsigned b = 0; b < bits; b++) {
-            float *value = &values[i * bits + b];
-            if (*value > thresholds[b]) kin_code_set_bit(&code, b);
-            *value -= thresholds[b];
+            if (row[b] > thresholds[b]) kin_code_set_bit(&code, b);
+            row[b] -= thresholds[b];
         }
-        memcpy(words + i * width, code.word, width * sizeof *words);
+        memcpy(to->words + (first + i) * to->width, code.word, to->width * sizeof *to->words);
     }
 }
 
-/* words [rows][width]; values [rows][bits], or NULL: not kept. */
 static kin_status hash_part(const kin_part *part, const kin_hasher *hasher, const float *thresholds,
-                            size_t width, uint64_t *words, float *values, kin_error *error)
+                            const hashed *to, kin_error *error)
 {
     uint32_t dimensions = kin_dataset_dimensions(part->dataset);
     uint32_t wanted = kin_hasher_dimensions(hasher);
@@ -102,10 +138,9 @@ static kin_status hash_part(const kin_part *part, const kin_hasher *hasher, cons
     for (uint64_t first = 0; status == KIN_OK && first < part->count; first += BLOCK_ROWS) {
         uint64_t left = part->count - first;
         uint32_t count = left < BLOCK_ROWS ? (uint32_t)left : BLOCK_ROWS;
-        float *to = values == NULL ? block : values + first * bits;
+        float *values = to->values == NULL ? block : to->values + first * bits;
         status = kin_dataset_gather(part->dataset, part->rows + first, count, vectors, error);
-        if (status == KIN_OK)
-            hash_block(hasher, thresholds, vectors, count, width, to, words + first * width);
+        if (status == KIN_OK) hash_block(hasher, thresholds, vectors, count, values, first, to);
     }
     free(block);
     free(vectors);
@@ -121,14 +156,22 @@ kin_status kin_coded_by_encoder(kin_coded *coded, const kin_split *split, const 
     coded->database = kin_malloc(rows * coded->width * sizeof(uint64_t));
     coded->queries = kin_malloc(asked * coded->width * sizeof(uint64_t));
     if ((rows + asked) * bits * sizeof(float) <= VALUES_BYTES_MAX) {
+        coded->value_dimensions = bits;
         coded->database_values = kin_malloc(rows * bits * sizeof(float));
         coded->query_values = kin_malloc(asked * bits * sizeof(float));
+        coded->database_stored = kin_malloc(rows * bits);
+        coded->query_asked = kin_malloc(asked * bits * sizeof *coded->query_asked);
     }
-    kin_status status = hash_part(&split->database, hasher, thresholds, coded->width,
-                                  coded->database, coded->database_values, error);
-    if (status == KIN_OK)
-        status = hash_part(&split->queries, hasher, thresholds, coded->width, coded->queries,
-                           coded->query_values, error);
+    const hashed database = {.words = coded->database,
+                             .width = coded->width,
+                             .values = coded->database_values,
+                             .stored = coded->database_stored};
+    const hashed queries = {.words = coded->queries,
+                            .width = coded->width,
+                            .values = coded->query_values,
+                            .asked = coded->query_asked};
+    kin_status status = hash_part(&split->database, hasher, thresholds, &database, error);
+    if (status == KIN_OK) status = hash_part(&split->queries, hasher, thresholds, &queries, error);
     if (status != KIN_OK) kin_coded_fini(coded);
     return status;
 }

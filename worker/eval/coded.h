@@ -14,11 +14,17 @@ typedef struct kin_coded {
     /* The code layer that the bits are the signs of, [rows][bits]; NULL: not known, or more than
      * fits. */
     float *database_values, *query_values;
+    /* What re-ranking compares, of the same rows (common/code/values.h), [rows][value_dimensions];
+     * NULL: not kept, or more than fits. */
+    int8_t *database_stored;
+    int16_t *query_asked;
+    uint32_t value_dimensions;
 } kin_coded;
 
 void kin_coded_fini(kin_coded *coded);
 
-/* Those that the data sets have, or others of as many rows: codes and query_codes, NULL for the
+/* Those that the data sets have (with the values that an index keeps; a question asks with what is
+ * stored of it), or others of as many rows: codes and query_codes, NULL for the
  * split's own. KIN_BAD_INPUT for other counts, KIN_MISMATCH for two widths. */
 KIN_MUST_USE kin_status kin_coded_stored(kin_coded *coded, const kin_split *split,
                                          const kin_dataset *codes, const kin_dataset *query_codes,

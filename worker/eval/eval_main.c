@@ -166,9 +166,38 @@ static kin_status measure_values(eval_job *job, const kin_coded *coded, kin_eval
     return status;
 }
 
-/* The codes that a hasher gives, and the layer behind them. */
-static kin_status measure_trial(eval_job *job, const kin_trial *trial, kin_eval_row *row,
-                                kin_error *error)
+/* The codes of a row again, with their first hits re-ranked, each way a row of its own. */
+static kin_status measure_reranked(eval_job *job, const kin_coded *coded, const char *name,
+                                   const kin_eval_row *row, kin_error *error)
+{
+    const kin_rerank_values values = {coded->database_stored, coded->query_asked,
+                                      coded->value_dimensions};
+    const kin_eval_row like = *row; /* a new row may move the others */
+    if (job->options->rerank_count > 0 && values.stored == NULL)
+        return kin_fail(error, KIN_BAD_INPUT,
+                        "%s keeps no values to re-rank by (kindred-index build --rerank), or more "
+                        "than fit 1 GB; leave out --rerank",
+                        kin_dataset_name(job->database));
+    for (uint32_t i = 0; i < job->options->rerank_count; i++) {
+        uint64_t first = job->options->reranks[i];
+        char *told = first == KIN_EVAL_RERANK_ALL
+                         ? kin_sprintf("%s, all re-ranked", name)
+                         : kin_sprintf("%s, %llu re-ranked", name, (unsigned long long)first);
+        kin_eval_row *reranked = kin_eval_report_add(&job->report, told);
+        reranked->bits = like.bits;
+        reranked->seed = like.seed;
+        reranked->trained = like.trained;
+        kin_progress_begin(job->progress, "re-ranking", 0, 0);
+        kin_evaluation_rerank(job->evaluation, coded->database, coded->queries, coded->width,
+                              &values, first, &reranked->measured);
+        free(told);
+    }
+    return KIN_OK;
+}
+
+/* The codes that a hasher gives, and the layer behind them. name: of the row. */
+static kin_status measure_trial(eval_job *job, const kin_trial *trial, const char *name,
+                                kin_eval_row *row, kin_error *error)
 {
     kin_coded coded;
     kin_status status = kin_coded_by_encoder(
@@ -178,6 +207,7 @@ static kin_status measure_trial(eval_job *job, const kin_trial *trial, kin_eval_
     if (status == KIN_OK)
         status = kin_coded_classified(&job->split, kin_encoder_hasher(trial->encoder),
                                       &row->measured.classified, error);
+    if (status == KIN_OK) status = measure_reranked(job, &coded, name, row, error);
     kin_coded_fini(&coded);
     return status;
 }
@@ -187,9 +217,11 @@ static kin_status measure_stored(eval_job *job, kin_error *error)
     kin_coded coded;
     kin_status status = kin_coded_stored(&coded, &job->split, job->codes, job->query_codes, error);
     if (status != KIN_OK) return status;
-    measure_codes(job, &coded, kin_eval_report_add(&job->report, "codes"));
+    kin_eval_row *row = kin_eval_report_add(&job->report, "codes");
+    measure_codes(job, &coded, row);
+    status = measure_reranked(job, &coded, "codes", row, error);
     kin_coded_fini(&coded);
-    return KIN_OK;
+    return status;
 }
 
 static kin_status measure_hasher(eval_job *job, kin_error *error)
@@ -197,7 +229,8 @@ static kin_status measure_hasher(eval_job *job, kin_error *error)
     kin_trial trial;
     kin_status status = kin_trial_open(&trial, job->options->hasher, error);
     if (status == KIN_OK)
-        status = measure_trial(job, &trial, kin_eval_report_add(&job->report, "hasher"), error);
+        status = measure_trial(job, &trial, "hasher", kin_eval_report_add(&job->report, "hasher"),
+                               error);
     kin_trial_fini(&trial);
     return status;
 }
@@ -224,7 +257,7 @@ static kin_status measure_method(eval_job *job, const char *method, unsigned bit
         row->seed = seed;
         kin_progress_clear(job->progress);
         kin_log(KIN_LOG_INFO, "%s: %.1f s", what, seconds);
-        status = measure_trial(job, &trial, row, error);
+        status = measure_trial(job, &trial, method, row, error);
     }
     free(what);
     kin_trial_fini(&trial);
@@ -275,6 +308,7 @@ static kin_status run(eval_job *job, kin_error *error)
     if (status == KIN_OK) status = check_sets(job, error);
     if (status == KIN_OK) status = make_split(job, error);
     if (status == KIN_OK) status = measure_all(job, error);
+    kin_eval_report_group(&job->report);
     if (status == KIN_OK) status = print(job, error);
     kin_progress_clear(job->progress);
     kin_eval_report_fini(&job->report);

@@ -28,6 +28,8 @@ const char kin_eval_help[] =
     "      --compare M,M     codes of hashers that are trained now, by each method\n"
     "      --bits B,B        their widths (default 64); --seeds N: so many of each, mean and\n"
     "                        deviation; --train N: rows to learn from, at most (default 100000)\n"
+    "      --rerank N,N      and with the first N re-ranked by the numbers behind the bits in 8\n"
+    "                        bits each, N rows or all\n"
     "queries:\n"
     "      --queries N|SET   so many rows, held out (default 1000, at most a tenth), or a test "
     "set;\n"
@@ -70,6 +72,27 @@ static kin_status split_widths(kin_eval_options *options, const char *list, kin_
                             "between, such as 64,128",
                             list, KIN_EVAL_WIDTHS_MAX, KIN_CODE_BITS_MAX);
         options->widths[options->width_count++] = (unsigned)bits;
+        at = *end == ',' ? end + 1 : NULL;
+    }
+    return KIN_OK;
+}
+
+static kin_status split_reranks(kin_eval_options *options, const char *list, kin_error *error)
+{
+    for (const char *at = list; at != NULL;) {
+        char *end;
+        uint64_t rows = strtoull(at, &end, 10);
+        if (strncmp(at, "all", 3) == 0) {
+            rows = KIN_EVAL_RERANK_ALL;
+            end = (char *)at + 3;
+        }
+        if (end == at || *at == '-' || (*end != ',' && *end != 0) || rows < 1 ||
+            options->rerank_count == KIN_EVAL_RERANKS_MAX)
+            return kin_fail(error, KIN_BAD_INPUT,
+                            "--rerank is '%s'; it takes up to %d numbers of hits with commas "
+                            "between, such as 100,1000,all",
+                            list, KIN_EVAL_RERANKS_MAX);
+        options->reranks[options->rerank_count++] = rows;
         at = *end == ',' ? end + 1 : NULL;
     }
     return KIN_OK;
@@ -132,7 +155,7 @@ static kin_status check(const kin_eval_options *options, int arguments, const ch
 kin_status kin_eval_options_parse(kin_eval_options *options, int argc, char **argv,
                                   kin_error *error)
 {
-    const char *methods = NULL, *bits = NULL;
+    const char *methods = NULL, *bits = NULL, *reranks = NULL;
     int64_t of_test_set = 1000;
     int arguments;
     *options =
@@ -144,6 +167,7 @@ kin_status kin_eval_options_parse(kin_eval_options *options, int argc, char **ar
         {"hasher", 0, KIN_OPTION_TEXT, &options->hasher, 0, 0, NULL},
         {"compare", 0, KIN_OPTION_TEXT, &methods, 0, 0, NULL},
         {"bits", 0, KIN_OPTION_TEXT, &bits, 0, 0, NULL},
+        {"rerank", 0, KIN_OPTION_TEXT, &reranks, 0, 0, NULL},
         {"seeds", 0, KIN_OPTION_NUMBER, &options->seeds, 1, KIN_EVAL_SEEDS_MAX, NULL},
         {"train", 0, KIN_OPTION_NUMBER, &options->train, 1, KIN_SAMPLE_PICTURES_MAX, NULL},
         {"queries", 0, KIN_OPTION_TEXT, &options->queries, 0, 0, NULL},
@@ -170,6 +194,7 @@ kin_status kin_eval_options_parse(kin_eval_options *options, int argc, char **ar
     if (status == KIN_OK)
         status = check(options, arguments, bits, options->seeds > 0, options->train > 0, error);
     if (status == KIN_OK) status = split_widths(options, bits == NULL ? "64" : bits, error);
+    if (status == KIN_OK && reranks != NULL) status = split_reranks(options, reranks, error);
     if (status == KIN_OK) status = take_queries(options, of_test_set, error);
     if (options->seeds == 0) options->seeds = 1;
     if (options->train == 0) options->train = 100000;

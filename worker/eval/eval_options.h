@@ -10,6 +10,8 @@
 #define KIN_EVAL_METHODS_MAX 16
 #define KIN_EVAL_WIDTHS_MAX 16
 #define KIN_EVAL_SEEDS_MAX 100
+#define KIN_EVAL_RERANKS_MAX 8
+#define KIN_EVAL_RERANK_ALL UINT64_MAX
 
 typedef struct kin_eval_options {
     const char *dataset;
@@ -23,6 +25,8 @@ typedef struct kin_eval_options {
     uint32_t method_count;
     unsigned widths[KIN_EVAL_WIDTHS_MAX]; /* bits */
     uint32_t width_count;
+    uint64_t reranks[KIN_EVAL_RERANKS_MAX]; /* hits that are re-ranked, or all */
+    uint32_t rerank_count;
     int64_t query_count, first, near, near_first, seed, query_seed, seeds, train;
     bool balanced, json, markdown, help;
     bool test_set; /* queries names one */

@@ -91,6 +91,22 @@ kin_eval_row *kin_eval_report_add(kin_eval_report *report, const char *name)
     return row;
 }
 
+void kin_eval_report_group(kin_eval_report *report)
+{
+    for (uint32_t i = 0; i < report->count; i++) {
+        uint32_t to = i + 1;
+        for (uint32_t from = i + 1; from < report->count; from++) {
+            kin_eval_row row = report->measured[from];
+            if (strcmp(row.name, report->measured[i].name) != 0 ||
+                row.bits != report->measured[i].bits)
+                continue;
+            memmove(&report->measured[to + 1], &report->measured[to], (from - to) * sizeof row);
+            report->measured[to++] = row;
+        }
+        i = to - 1;
+    }
+}
+
 /* How many rows from `first` on differ in the seed alone. */
 static uint32_t same_but_seed(const kin_eval_report *report, uint32_t first)
 {

@@ -35,6 +35,10 @@ void kin_eval_report_fini(kin_eval_report *report);
 /* A new row, zeroed but for its name (copied); valid until the next. */
 kin_eval_row *kin_eval_report_add(kin_eval_report *report, const char *name);
 
+/* Puts rows of the same name and bits behind the first of them: trainings of several seeds are then
+ * neighbours. */
+void kin_eval_report_group(kin_eval_report *report);
+
 void kin_eval_report_table(const kin_eval_report *report, bool markdown, kin_buffer *out);
 void kin_eval_report_json(const kin_eval_report *report, kin_buffer *out);
 /* Appends a PNG: precision against recall, means over seeds. There must be classes. */

@@ -7,6 +7,7 @@
 #include "common/base/clock.h"
 #include "common/base/memory.h"
 #include "common/base/random.h"
+#include "common/code/values.h"
 #include "worker/encode/blas.h"
 
 /* Queries whose scores are held at once: 60 MB at 60,000 rows. */
@@ -213,6 +214,30 @@ void kin_evaluation_codes(kin_evaluation *evaluation, const uint64_t *codes,
         add_query(evaluation, q, measured);
     }
     finish(evaluation, measured);
+}
+
+void kin_evaluation_rerank(kin_evaluation *evaluation, const uint64_t *codes,
+                           const uint64_t *queries, size_t width, const kin_rerank_values *values,
+                           uint64_t first, kin_measured *measured)
+{
+    uint64_t asked = evaluation->split->queries.count;
+    size_t total = evaluation->rows.count, count = first < total ? (size_t)first : total;
+    uint32_t *scores = kin_malloc(count * sizeof *scores);
+    begin(measured);
+    for (uint64_t q = 0; q < asked; q++) {
+        const int16_t *question = values->asked + q * values->dimensions;
+        if (q % QUERY_BLOCK == 0) tick(evaluation, (double)q / (double)asked);
+        kin_ranking_by_code(evaluation->ranking, codes, total, width, queries + q * width);
+        const uint32_t *order = kin_ranking_order(evaluation->ranking);
+        for (size_t i = 0; i < count; i++)
+            scores[i] = kin_values_distance(question,
+                                            values->stored + (size_t)order[i] * values->dimensions,
+                                            values->dimensions);
+        kin_ranking_rerank(evaluation->ranking, scores, count);
+        add_query(evaluation, q, measured);
+    }
+    finish(evaluation, measured);
+    free(scores);
 }
 
 void kin_evaluation_random(kin_evaluation *evaluation, uint64_t seed, kin_measured *measured)

@@ -52,6 +52,18 @@ KIN_MUST_USE kin_status kin_evaluation_cosine(kin_evaluation *evaluation,
 void kin_evaluation_codes(kin_evaluation *evaluation, const uint64_t *codes,
                           const uint64_t *queries, size_t width, kin_measured *measured);
 
+/* What re-ranking compares (common/code/values.h). */
+typedef struct kin_rerank_values {
+    const int8_t *stored; /* [database][dimensions] */
+    const int16_t *asked; /* [queries][dimensions] */
+    uint32_t dimensions;
+} kin_rerank_values;
+
+/* Ranks by Hamming distance, then the first `first` (at most all) by their asymmetric distance. */
+void kin_evaluation_rerank(kin_evaluation *evaluation, const uint64_t *codes,
+                           const uint64_t *queries, size_t width, const kin_rerank_values *values,
+                           uint64_t first, kin_measured *measured);
+
 /* Ranks by chance. */
 void kin_evaluation_random(kin_evaluation *evaluation, uint64_t seed, kin_measured *measured);
 

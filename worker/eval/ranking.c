@@ -91,20 +91,15 @@ static void swap(uint32_t **a, uint32_t **b)
     *b = kept;
 }
 
-void kin_ranking_by_score(kin_ranking *ranking, const float *scores, size_t count)
+/* Puts the first `count` of the order into that of their keys, stably. */
+static void sort_keys(kin_ranking *ranking, size_t count)
 {
     static const uint32_t mask = DIGITS - 1;
     uint32_t places[PASSES][DIGITS];
-    KIN_CHECK(count <= ranking->rows);
-    ranking->by_code = false;
     memset(places, 0, sizeof places);
-    for (size_t i = 0; i < count; i++) {
-        uint32_t key = key_of(scores[i]);
-        ranking->keys[i] = key;
-        ranking->order[i] = (uint32_t)i;
+    for (size_t i = 0; i < count; i++)
         for (unsigned p = 0; p < PASSES; p++)
-            places[p][key >> (p * DIGIT_BITS) & mask]++;
-    }
+            places[p][ranking->keys[i] >> (p * DIGIT_BITS) & mask]++;
     for (unsigned p = 0; p < PASSES; p++) {
         uint32_t sum = 0;
         for (size_t digit = 0; digit < DIGITS; digit++) {
@@ -120,6 +115,28 @@ void kin_ranking_by_score(kin_ranking *ranking, const float *scores, size_t coun
         swap(&ranking->keys, &ranking->other_keys);
         swap(&ranking->order, &ranking->other);
     }
+}
+
+void kin_ranking_by_score(kin_ranking *ranking, const float *scores, size_t count)
+{
+    KIN_CHECK(count <= ranking->rows);
+    ranking->by_code = false;
+    for (size_t i = 0; i < count; i++) {
+        ranking->keys[i] = key_of(scores[i]);
+        ranking->order[i] = (uint32_t)i;
+    }
+    sort_keys(ranking, count);
+}
+
+void kin_ranking_rerank(kin_ranking *ranking, const uint32_t *scores, size_t count)
+{
+    size_t left = (ranking->rows - count) * sizeof *ranking->order;
+    KIN_CHECK(ranking->by_code && count <= ranking->rows);
+    ranking->by_code = false;
+    memcpy(ranking->keys, scores, count * sizeof *scores);
+    /* Sorting swaps the two orders: what stays behind is to be in both. */
+    memcpy(ranking->other + count, ranking->order + count, left);
+    sort_keys(ranking, count);
 }
 
 const uint32_t *kin_ranking_order(const kin_ranking *ranking)

@@ -23,11 +23,15 @@ void kin_ranking_by_code(kin_ranking *ranking, const uint64_t *words, size_t cou
 /* Ranks scores [count], finite, by (score descending, row). A radix sort. */
 void kin_ranking_by_score(kin_ranking *ranking, const float *scores, size_t count);
 
+/* Puts the first `count` rows of a ranking by code in the order of (score, distance, row); scores
+ * [count] are of these rows, in their order. The others stay behind them. */
+void kin_ranking_rerank(kin_ranking *ranking, const uint32_t *scores, size_t count);
+
 /* Row numbers [count] in their order, until the next ranking. */
 const uint32_t *kin_ranking_order(const kin_ranking *ranking);
 
 /* starts [KIN_RANKING_DISTANCES + 1]: the rows of distance d are at starts[d] to starts[d + 1] of
- * the order. NULL after a ranking by score. */
+ * the order. NULL after a ranking by score or a re-ranking. */
 const uint32_t *kin_ranking_starts(const kin_ranking *ranking);
 
 #endif

@@ -17,7 +17,7 @@
 #include "worker/shard/shard_reader.h"
 
 static const char help[] =
-    "usage: kindred-index export INDEX -o CODES.npy [--ids IDS.npy] [--keys KEYS.txt]\n"
+    "usage: kindred-index export INDEX -o CODES.npy [OPTION]...\n"
     "\n"
     "Writes the codes of an index in the order of their ids, as kindred-index import reads them:\n"
     "uint8 [n][bits / 8], bits in the order of numpy.packbits.\n"
@@ -25,6 +25,8 @@ static const char help[] =
     "  -o, --output CODES.npy  where the codes go\n"
     "      --ids IDS.npy       also the id of each row: uint64 [n]\n"
     "      --keys KEYS.txt     also the keys, one a line\n"
+    "      --values VALUES.npy  also the numbers behind the bits, where the index keeps them\n"
+    "                          (build --rerank): int8 [n][learned bits]\n"
     "      --memory SIZE       what may be used; the index is gone through as often as that asks\n"
     "                          for (1G)\n"
     "\n"
@@ -40,7 +42,7 @@ typedef struct waiting_key {
 
 typedef struct export
 {
-    const char *index_path, *codes_path, *ids_path, *keys_path;
+    const char *index_path, *codes_path, *ids_path, *keys_path, *values_path;
     kin_manifest manifest;
     char *folder;
     kin_mapping ledger_mapping;
@@ -48,9 +50,10 @@ typedef struct export
     kin_shard_reader **shards; /* [shard_count] */
     uint64_t pass_rows;        /* rows of a pass */
     uint64_t *codes, *ids;     /* [pass_rows][words], [pass_rows] */
+    int8_t *values;            /* [pass_rows][value_dimensions]; NULL: not wanted */
     waiting_key *keys;         /* [pass_rows]; NULL: not wanted */
     kin_buffer text;           /* of the pass's keys */
-    kin_file_writer codes_file, ids_file, keys_file;
+    kin_file_writer codes_file, ids_file, keys_file, values_file;
 }
 export;
 
@@ -58,6 +61,10 @@ static kin_status open_index(export *e, kin_error *error)
 {
     kin_status status =
         kin_generation_manifest(e->index_path, NULL, &e->manifest, &e->folder, error);
+    if (status == KIN_OK && e->values_path != NULL && e->manifest.value_dimensions == 0)
+        status = kin_fail(error, KIN_BAD_INPUT,
+                          "%s keeps no values; leave out --values, or build it with --rerank",
+                          e->index_path);
     if (status != KIN_OK) return status;
     char *path = kin_path_join(e->folder, KIN_LEDGER_FILE);
     status = kin_mapping_open(&e->ledger_mapping, path, error);
@@ -91,10 +98,12 @@ static void close_all(export *e)
     free(e->codes);
     free(e->ids);
     free(e->keys);
+    free(e->values);
     kin_buffer_fini(&e->text);
     kin_file_writer_discard(&e->codes_file);
     kin_file_writer_discard(&e->ids_file);
     kin_file_writer_discard(&e->keys_file);
+    kin_file_writer_discard(&e->values_file);
 }
 
 /* How many indexed rows come before an id: all but the rejected ones. */
@@ -133,6 +142,8 @@ static kin_status begin(export *e, uint64_t memory_bytes, kin_error *error)
             key_bytes += e->manifest.shards[s].bytes;
         row_bytes += sizeof *e->keys + (count > 0 ? key_bytes / count : 0);
     }
+    uint32_t dimensions = e->manifest.value_dimensions;
+    if (e->values_path != NULL) row_bytes += dimensions;
     e->pass_rows = memory_bytes / row_bytes + 1;
     if (e->pass_rows > count) e->pass_rows = count;
     e->codes = kin_malloc((size_t)e->pass_rows * (e->manifest.bits / 8));
@@ -144,6 +155,10 @@ static kin_status begin(export *e, uint64_t memory_bytes, kin_error *error)
         status = begin_npy(&e->ids_file, e->ids_path, "<u8", count, 0, error);
     if (status == KIN_OK && e->keys_path != NULL)
         status = kin_file_writer_open(&e->keys_file, e->keys_path, error);
+    if (e->values_path == NULL) return status;
+    e->values = kin_malloc((size_t)e->pass_rows * dimensions);
+    if (status == KIN_OK)
+        status = begin_npy(&e->values_file, e->values_path, "|i1", count, dimensions, error);
     return status;
 }
 
@@ -166,6 +181,7 @@ static kin_status take_key(export *e, const kin_shard_reader *shard, uint64_t ro
 static kin_status gather(export *e, uint64_t first, uint64_t count, kin_error *error)
 {
     unsigned bits = e->manifest.bits;
+    uint32_t dimensions = e->manifest.value_dimensions;
     kin_status status = KIN_OK;
     kin_buffer_clear(&e->text);
     for (uint32_t s = 0; s < e->manifest.shard_count; s++) {
@@ -179,6 +195,9 @@ static kin_status gather(export *e, uint64_t first, uint64_t count, kin_error *e
             kin_shard_reader_code(shard, row, &hint, &code);
             kin_code_to_bytes(&code, (uint8_t *)e->codes + place * (bits / 8), bits);
             e->ids[place] = id;
+            if (e->values != NULL)
+                memcpy(e->values + place * dimensions, kin_shard_reader_values(shard, row),
+                       dimensions);
             if (e->keys != NULL) status = take_key(e, shard, row, place, error);
         }
     }
@@ -193,6 +212,9 @@ static kin_status write_pass(export *e, uint64_t count, kin_error *error)
         kin_store_le64(&e->ids[i], e->ids[i]);
     if (status == KIN_OK && e->ids_path != NULL)
         status = kin_file_writer_append(&e->ids_file, e->ids, (size_t)count * 8, error);
+    if (status == KIN_OK && e->values != NULL)
+        status = kin_file_writer_append(&e->values_file, e->values,
+                                        (size_t)count * e->manifest.value_dimensions, error);
     for (uint64_t i = 0; e->keys != NULL && i < count && status == KIN_OK; i++) {
         status = kin_file_writer_append(&e->keys_file, e->text.data + e->keys[i].at,
                                         e->keys[i].bytes, error);
@@ -217,6 +239,8 @@ static kin_status run(export *e, uint64_t memory_bytes, kin_error *error)
         status = kin_file_writer_publish(&e->ids_file, error);
     if (status == KIN_OK && e->keys_path != NULL)
         status = kin_file_writer_publish(&e->keys_file, error);
+    if (status == KIN_OK && e->values_path != NULL)
+        status = kin_file_writer_publish(&e->values_file, error);
     if (status == KIN_OK)
         kin_log(KIN_LOG_INFO, "%s codes of %u bits written", kin_text_count(all, text),
                 e->manifest.bits);
@@ -241,6 +265,7 @@ int kin_export_command(int argc, char **argv)
         {"output", 'o', KIN_OPTION_TEXT, &e.codes_path, 0, 0, NULL},
         {"ids", 0, KIN_OPTION_TEXT, &e.ids_path, 0, 0, NULL},
         {"keys", 0, KIN_OPTION_TEXT, &e.keys_path, 0, 0, NULL},
+        {"values", 0, KIN_OPTION_TEXT, &e.values_path, 0, 0, NULL},
         {"memory", 0, KIN_OPTION_TEXT, &memory, 0, 0, NULL},
         {"help", 'h', KIN_OPTION_FLAG, &wants_help, 0, 0, NULL},
         {0},
