@@ -5,6 +5,7 @@
 #include "common/base/bytes.h"
 #include "common/base/check.h"
 #include "common/base/limits.h"
+#include "proto/container_joint.h"
 
 #define LIST_VERSION 1
 
@@ -64,6 +65,15 @@ void kin_list_builder_finish(kin_list_builder *builder, const kin_digest *option
         {"text", builder->text.data, builder->text.bytes},
     };
     kin_container_build(out, KIN_FILE_LIST, LIST_VERSION, sections, 3);
+}
+
+uint64_t kin_list_file_bytes(uint64_t count, uint64_t text_bytes)
+{
+    const kin_placed_section sections[] = {
+        {"meta", META_BYTES}, {"rows", count * ROW_BYTES}, {"text", text_bytes}};
+    kin_container_joint file;
+    kin_container_joint_plan(&file, KIN_FILE_LIST, LIST_VERSION, sections, 3);
+    return file.bytes;
 }
 
 void kin_list_builder_fini(kin_list_builder *builder)

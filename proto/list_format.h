@@ -40,6 +40,8 @@ void kin_list_builder_add(kin_list_builder *builder, const kin_list_row *row);
 /* options: a digest of all that must be equal for a build to go on. */
 void kin_list_builder_finish(kin_list_builder *builder, const kin_digest *options,
                              uint64_t links_not_followed, kin_buffer *out);
+/* The bytes of a file of so many inputs whose keys and paths, each with its NUL, are text_bytes. */
+uint64_t kin_list_file_bytes(uint64_t count, uint64_t text_bytes);
 void kin_list_builder_fini(kin_list_builder *builder);
 
 /* A parsed list; borrows data. */

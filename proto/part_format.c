@@ -7,6 +7,7 @@
 #include "common/base/bytes.h"
 #include "common/base/check.h"
 #include "common/code/values.h"
+#include "proto/container_joint.h"
 
 #define PART_VERSION 1
 
@@ -98,6 +99,21 @@ void kin_part_builder_finish(kin_part_builder *builder, const kin_part_head *hea
     kin_container_build(out, KIN_FILE_PART, PART_VERSION, sections,
                         sizeof sections / sizeof *sections);
     clear(builder);
+}
+
+uint64_t kin_part_file_bytes(const kin_part_head *head, uint64_t indexed, uint64_t thumbnail_bytes)
+{
+    const kin_placed_section sections[] = {
+        {"head", sizeof(disk_head)},
+        {"rows", head->count * sizeof(disk_row)},
+        {"text", 0},
+        {"values", indexed * value_bytes(head->kind, head->width)},
+        {"thumbs", thumbnail_bytes},
+    };
+    kin_container_joint file;
+    kin_container_joint_plan(&file, KIN_FILE_PART, PART_VERSION, sections,
+                             sizeof sections / sizeof *sections);
+    return file.bytes;
 }
 
 void kin_part_builder_fini(kin_part_builder *builder)

@@ -55,6 +55,9 @@ void kin_part_builder_add(kin_part_builder *builder, const kin_part_row *row);
  * [width / 64] code words, or [indexed][width] floats or int8_t. */
 void kin_part_builder_finish(kin_part_builder *builder, const kin_part_head *head,
                              const void *values, kin_buffer *out);
+/* The bytes of a part of `head`, of which so many pictures are indexed, with so many bytes of
+ * thumbnails, and no details. */
+uint64_t kin_part_file_bytes(const kin_part_head *head, uint64_t indexed, uint64_t thumbnail_bytes);
 void kin_part_builder_fini(kin_part_builder *builder);
 
 /* A parsed part; borrows data. */
