@@ -39,7 +39,7 @@ endif
 
 # Every .c outside tests belongs to one archive, except the files with main(): *_main.c.
 folders := common/base common/code common/image proto coordinator/partition coordinator/serve \
-	coordinator/client worker/decode worker/encode worker/dataset worker/train worker/eval worker/atlas worker/classify worker/shard worker/search \
+	coordinator/client worker/decode worker/encode worker/dataset worker/train worker/eval worker/atlas worker/classify worker/shard worker/search worker/plan \
 	worker/index worker/serve worker/verify
 sources := $(wildcard $(addsuffix /*.c,$(folders)))
 mains := $(filter %_main.c,$(sources))
@@ -50,7 +50,7 @@ core := $(BUILD)/libkindred-all.a
 
 # A program: its main file and the outside libraries that it may link.
 programs := kindred kindred-coordinator kindred-worker kindred-index kindred-decode kindred-verify \
-	kindred-eval kindred-atlas kindred-classify
+	kindred-eval kindred-atlas kindred-classify kindred-plan
 main_kindred := coordinator/client/kindred_main
 main_kindred-coordinator := coordinator/serve/coordinator_main
 main_kindred-worker := worker/serve/worker_main
@@ -60,6 +60,7 @@ main_kindred-verify := worker/verify/verify_main
 main_kindred-eval := worker/eval/eval_main
 main_kindred-atlas := worker/atlas/atlas_main
 main_kindred-classify := worker/classify/classify_main
+main_kindred-plan := worker/plan/plan_main
 libs_kindred := $(wire_libs)
 libs_kindred-coordinator := $(wire_libs)
 libs_kindred-worker := $(wire_libs) $(blas_libs) $(model_libs)

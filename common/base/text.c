@@ -1,6 +1,8 @@
 #include "common/base/text.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define NAME_LENGTH_MAX 31 /* of words that a person may have mistyped */
@@ -108,6 +110,25 @@ const char *kin_text_bytes(uint64_t bytes, char text[32])
     }
     snprintf(text, 32, unit > 0 && value < 9.95 ? "%.1f %s" : "%.0f %s", value, units[unit]);
     return text;
+}
+
+bool kin_text_parse_bytes(const char *text, uint64_t *bytes)
+{
+    static const char units[] = "KMGT";
+    char *end;
+    if (*text < '0' || *text > '9') return false;
+    errno = 0;
+    unsigned long long number = strtoull(text, &end, 10);
+    if (errno != 0) return false;
+    unsigned shift = 0;
+    const char *unit = *end == 0 ? NULL : strchr(units, *end);
+    if (*end != 0) {
+        if (unit == NULL || end[1] != 0) return false;
+        shift = 10 * (unsigned)(unit - units + 1);
+    }
+    if (number > UINT64_MAX >> shift) return false;
+    *bytes = (uint64_t)number << shift;
+    return true;
 }
 
 const char *kin_text_duration(double seconds, char text[32])

@@ -27,6 +27,9 @@ const char *kin_text_count(uint64_t count, char text[32]);
 /* "3.2 GB" into text [32]; returns text. */
 const char *kin_text_bytes(uint64_t bytes, char text[32]);
 
+/* "8G", "512M", "1000000": bytes, in powers of 1024; false for anything else. */
+bool kin_text_parse_bytes(const char *text, uint64_t *bytes);
+
 /* "2 h 05 min", "3 min 07 s", "12 s" into text [32]; returns text. */
 const char *kin_text_duration(double seconds, char text[32]);
 

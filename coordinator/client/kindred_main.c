@@ -13,6 +13,8 @@
 
 static const kin_command index_command = {
     .name = "index", .summary = "builds an index of pictures; under mpirun, on many machines"};
+static const kin_command plan_command = {
+    .name = "plan", .summary = "says what an index will take: time, memory, disk"};
 static const kin_command verify_command = {
     .name = "verify", .summary = "checks every byte and sum of an index, or explains a file"};
 static const kin_command eval_command = {
@@ -26,10 +28,10 @@ static const kin_command worker_command = {
 
 /* In the order of a newcomer's day. */
 static const kin_command *const commands[] = {
-    &index_command,  &kin_search_command,   &kin_bucket_command, &kin_info_command,
-    &verify_command, &kin_serve_command,    &kin_status_command, &kin_keygen_command,
-    &eval_command,   &kin_classify_command, &atlas_command,      &coordinator_command,
-    &worker_command,
+    &plan_command,        &index_command,  &kin_search_command,   &kin_bucket_command,
+    &kin_info_command,    &verify_command, &kin_serve_command,    &kin_status_command,
+    &kin_keygen_command,  &eval_command,   &kin_classify_command, &atlas_command,
+    &coordinator_command, &worker_command,
 };
 #define COMMAND_COUNT (sizeof commands / sizeof commands[0])
 

@@ -19,8 +19,9 @@ LAYERS = {
     "worker/classify": COMMON + ["proto", "worker/dataset", "worker/decode", "worker/encode"],
     "worker/shard": ["common/base", "common/code", "proto"],
     "worker/search": ["common/base", "common/code"],
+    "worker/plan": COMMON + ["proto", "worker/shard", "worker/search"],
     "worker/index": COMMON + ["proto", "coordinator/partition", "worker/dataset", "worker/decode",
-                              "worker/encode", "worker/train", "worker/shard", "worker/search"],
+                              "worker/encode", "worker/train", "worker/plan", "worker/shard", "worker/search"],
     "worker/serve": COMMON + ["proto", "worker/decode", "worker/encode", "worker/shard",
                               "worker/search"],
     "worker/verify": COMMON + ["proto", "worker/encode", "worker/shard", "worker/search"],
@@ -51,6 +52,7 @@ LINKS = {
     "kindred": r"libmpi|libopen-|libopenblas|libblas|liblapack|libcblas",
     "kindred-coordinator": r"libmpi|libopen-|libopenblas|libblas|liblapack|libcblas",
     "kindred-worker": r"libmpi|libopen-",
+    "kindred-plan": r"libmpi|libopen-|libopenblas|libblas|liblapack|libcblas",
 }
 
 FILE_LINES_MAX = 500

@@ -9,6 +9,7 @@
 #include "common/base/stop.h"
 #include "common/base/text.h"
 #include "worker/encode/blas.h"
+#include "worker/index/build_report.h"
 #include "worker/index/centring.h"
 #include "worker/index/given_features.h"
 #include "worker/index/hasher_output.h"
@@ -93,6 +94,7 @@ static void freeze_list(kin_build_state *build)
     kin_inputs *inputs = kin_inputs_new();
     kin_buffer list = {0};
     check(build, gather_sources(build, inputs, &error), &error);
+    kin_inputs_sort(inputs, build->options->trial, &build->totals);
     kin_inputs_freeze(inputs, &digest, &list);
     check(build, kin_building_begin(building, list.data, list.bytes, &error), &error);
     kin_buffer_fini(&list);
@@ -222,15 +224,18 @@ static void read_sample(kin_build_state *build)
 /* All ranks together: the sample's parts, and what is learned from them. Means come first. */
 static void learn(kin_build_state *build)
 {
+    uint64_t memory_before = kin_summary_memory_used();
     kin_building *building = &build->building;
     build->sampled = kin_calloc(building->chunk_count, 1);
     build->done = kin_calloc(building->chunk_count, 1);
     build->sample_first = kin_calloc(building->chunk_count + 1, sizeof *build->sample_first);
+    kin_build_report_plan(build);
     int64_t learn_ns = kin_clock_ns();
     if (kin_features_want_means(build->features)) kin_centring_learn(build);
     int64_t centring_ns = kin_clock_ns() - learn_ns;
     bool given = build->options->hasher.file.bytes > 0;
-    if (!given) kin_sampling_reserve(build);
+    /* A trial is to see what parts take. */
+    if (!given && build->options->trial == 0) kin_sampling_reserve(build);
     const kin_feature_table *table = build->table.path != NULL ? &build->table : NULL;
     build->worker =
         kin_chunk_worker_new(&(kin_chunk_sources){.building = building,
@@ -247,6 +252,7 @@ static void learn(kin_build_state *build)
         skip_sample(build);
     else
         read_sample(build);
+    kin_build_report_parts(build, memory_before);
     if (build->sampled_pictures == 0) return; /* there is no picture, which publishing refuses */
     learn_ns = kin_clock_ns();
     kin_sampling_train(build);
@@ -310,8 +316,11 @@ static void run_job(kin_build_state *build)
 {
     kin_error error;
     bool root = kin_comm_rank(build->comm) == 0;
+    int64_t list_ns = kin_clock_ns();
+    build->base_bytes = kin_summary_memory_used();
     if (root) freeze_list(build);
     kin_comm_barrier(build->comm); /* the list is there */
+    kin_clock_lap(&list_ns, &build->list_ns);
     check(build,
           kin_building_open(&build->building, build->options->index_path,
                             kin_comm_rank(build->comm), &error),

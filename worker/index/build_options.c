@@ -42,6 +42,8 @@ const char kin_build_help[] =
     "      --thumbnail N    longer side of the thumbnails that are kept (96; 0 for none)\n"
     "      --keep N         keep the N newest generations and remove older ones (all)\n"
     "      --restart        forget the unfinished build that is there\n"
+    "      --report FILE    write figures of what was planned and what it took\n"
+    "      --trial N        of N of the inputs only, evenly spread: what kindred plan looks at\n"
     "      --no-sandbox     decode pictures without the system's protection (unsafe)\n"
     "\n"
     "example: mpirun -n 4 kindred-index build -o /tmp/index /usr/share/icons\n"
@@ -131,11 +133,29 @@ kin_status kin_build_options_check(const kin_build_options *options, kin_error *
     return KIN_OK;
 }
 
+/* N, or N:ALL:RANKS; ALL may be 0: as many as there are. */
+static bool parse_trial(kin_build_options *options, const char *text)
+{
+    uint64_t *targets[] = {&options->trial, &options->trial_inputs, &options->trial_ranks};
+    for (int i = 0; i < 3; i++) {
+        char *end;
+        if (*text < '0' || *text > '9') return false;
+        unsigned long long number = strtoull(text, &end, 10);
+        if (end - text > 13 || (number == 0 && i != 1)) return false;
+        *targets[i] = number;
+        if (*end == 0) return i != 1;
+        if (*end != ':') return false;
+        text = end + 1;
+    }
+    return false;
+}
+
 kin_status kin_build_options_parse(kin_build_options *options, int argc, char **argv,
                                    kin_error *error)
 {
     *options = (kin_build_options){0};
     kin_hasher_options_init(&options->hasher);
+    const char *trial = NULL;
     numbers n = {.thumbnail = -1}; /* not given */
     const kin_option table[] = {
         {"output", 'o', KIN_OPTION_TEXT, &options->index_path, 0, 0, NULL},
@@ -153,6 +173,8 @@ kin_status kin_build_options_parse(kin_build_options *options, int argc, char **
         {"thumbnail", 0, KIN_OPTION_NUMBER, &n.thumbnail, 0, KIN_THUMBNAIL_SIDE_MAX, NULL},
         {"keep", 0, KIN_OPTION_NUMBER, &n.keep, 1, 1000000, NULL},
         {"restart", 0, KIN_OPTION_FLAG, &options->restart, 0, 0, NULL},
+        {"report", 0, KIN_OPTION_TEXT, &options->report, 0, 0, NULL},
+        {"trial", 0, KIN_OPTION_TEXT, &trial, 0, 0, NULL},
         {"no-sandbox", 0, KIN_OPTION_FLAG, &options->no_sandbox, 0, 0, NULL},
         {"help", 'h', KIN_OPTION_FLAG, &options->help, 0, 0, NULL},
         {0},
@@ -174,6 +196,10 @@ kin_status kin_build_options_parse(kin_build_options *options, int argc, char **
         options->thumbnail_side = KIN_THUMBNAIL_SIDE_DEFAULT;
     options->sample_pictures = n.sample > 0 ? (uint64_t)n.sample : KIN_TRAINING_PICTURES_DEFAULT;
     options->keep = (uint32_t)n.keep;
+    if (trial != NULL && !parse_trial(options, trial))
+        return kin_fail(
+            error, KIN_BAD_INPUT,
+            "--trial is %s; it takes a number of inputs, such as 300, or INPUTS:ALL:RANKS", trial);
     return check(options, &n, error);
 }
 
@@ -185,6 +211,8 @@ kin_digest kin_build_options_digest(const kin_build_options *options, const char
                       features, kin_decoder_name(), options->shards, options->thumbnail_side,
                       (unsigned long long)options->sample_pictures, options->follow_links,
                       options->null_separated, options->keep_features);
+    if (options->trial > 0)
+        kin_buffer_printf(&text, "trial %llu ", (unsigned long long)options->trial);
     kin_hasher_options_describe(&options->hasher, &text);
     if (options->rerank) kin_buffer_append_string(&text, " rerank");
     kin_buffer_append_byte(&text, '\n');

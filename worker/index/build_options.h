@@ -28,7 +28,10 @@ typedef struct kin_build_options {
     uint32_t shards;         /* 0: as many as the collection asks for */
     uint32_t thumbnail_side; /* 0 for none; of kept features: what that index has */
     uint64_t sample_pictures;
-    uint32_t keep; /* generations to keep; 0: all */
+    uint32_t keep;      /* generations to keep; 0: all */
+    const char *report; /* file for figures of what was planned and what it took, or NULL */
+    uint64_t trial;     /* inputs that are taken of all; 0: all */
+    uint64_t trial_inputs, trial_ranks; /* of the job that is planned by it; 0: as they are */
     bool restart, no_sandbox, follow_links, null_separated, keep_features;
     bool rerank;               /* keep values beside the codes */
     const char *list_path;     /* NULL for none */

@@ -11,7 +11,9 @@
 #include "worker/index/chunk_worker.h"
 #include "worker/index/comm.h"
 #include "worker/index/feature_table.h"
+#include "worker/index/inputs.h"
 #include "worker/index/kept_index.h"
+#include "worker/plan/plan_build.h"
 
 typedef struct kin_build_state {
     const kin_build_options *options;
@@ -32,6 +34,13 @@ typedef struct kin_build_state {
     uint64_t inputs_before;    /* of the chunks that were done when this run began */
     uint64_t *sample_first;    /* [chunk_count + 1]: vectors of the sample before each chunk */
     uint64_t sampled_pictures; /* vectors of the sample */
+    /* What is planned, and what it is compared with. Rank 0 has most of it. */
+    kin_inputs_totals totals; /* of the sources; of a build that goes on, of the list */
+    kin_build_facts facts;
+    kin_plan plan;
+    char rate_names[2][KIN_FIGURE_NAME_BYTES]; /* of these features; of these sources by them */
+    uint64_t list_ns, disk_peak_bytes;
+    uint64_t base_bytes, parts_bytes; /* memory once started, and what parts add to it: the most */
 } kin_build_state;
 
 /* The rank whose turn a chunk is in the stages that give none out. */

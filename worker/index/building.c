@@ -12,6 +12,7 @@
 #include "common/base/clock.h"
 #include "common/base/limits.h"
 #include "common/base/memory.h"
+#include "worker/plan/plan_build.h"
 
 #define LOCK_FILE "lock"
 #define RANKS_FILE "ranks"
@@ -244,12 +245,8 @@ kin_status kin_building_open(kin_building *building, const char *index_path, int
     if (status != KIN_OK) return status;
     /* The header holds the checksum of the checksums of all blocks. */
     building->job = kin_digest_of(building->mapping.data, KIN_CONTAINER_HEADER_BYTES);
-    building->chunk_pictures = KIN_CHUNK_PICTURES;
-    while (building->chunk_pictures < KIN_CHUNK_PICTURES_MAX &&
-           building->list.count / building->chunk_pictures >= KIN_CHUNKS_DESIRED)
-        building->chunk_pictures *= 2;
-    building->chunk_count =
-        (building->list.count + building->chunk_pictures - 1) / building->chunk_pictures;
+    building->chunk_pictures = kin_plan_chunk_pictures(building->list.count);
+    building->chunk_count = kin_plan_chunks(building->list.count);
     return KIN_OK;
 }
 

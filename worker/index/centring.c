@@ -8,8 +8,6 @@
 #include "common/base/memory.h"
 #include "proto/network_file.h"
 
-/* Pictures whose mean is taken: it is then known to a thirtieth of the spread, for some seconds. */
-#define PICTURES 1024
 /* Sums are made of as many parts, whatever the number of ranks. */
 #define SLICES 16
 
@@ -68,7 +66,7 @@ static bool learn_of(kin_build_state *build, kin_chunk_worker *worker, uint64_t 
 static void learn(kin_build_state *build, float *means)
 {
     uint64_t inputs = build->building.list.count;
-    uint64_t pictures = inputs < PICTURES ? inputs : PICTURES;
+    uint64_t pictures = inputs < KIN_CENTRING_PICTURES ? inputs : KIN_CENTRING_PICTURES;
     if (build->progress != NULL)
         kin_progress_begin(build->progress, "the mean of the features", 0, 0);
     kin_chunk_worker *worker =

@@ -6,6 +6,9 @@
 
 #include "worker/index/build_state.h"
 
+/* Pictures whose mean is taken: it is then known to a thirtieth of the spread, for some seconds. */
+#define KIN_CENTRING_PICTURES 1024
+
 /* All ranks together, where kin_features_want_means: learns the means, or finds them learned
  * already; build->network is then whole (on rank 0; gone elsewhere) and build->features are of it.
  * Ends the job where that fails. */

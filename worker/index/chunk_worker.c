@@ -135,6 +135,7 @@ static kin_status add_picture(kin_chunk_worker *worker, const kin_list_row *row,
         part.detail = "";
         part.thumbnail = decoded->thumbnail.data;
         part.thumbnail_bytes = (uint32_t)decoded->thumbnail.bytes;
+        worker->times.thumbnail_bytes += decoded->thumbnail.bytes;
     } else {
         worker->times.rejected++;
     }

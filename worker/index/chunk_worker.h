@@ -21,6 +21,7 @@ typedef struct kin_work_times {
     uint64_t learn_ns, publish_ns; /* waiting for other ranks within them included */
     uint64_t read_bytes, written_bytes;
     uint64_t pictures, rejected;
+    uint64_t thumbnail_bytes;
     uint64_t unseen; /* indexed, but could not be decoded for a thumbnail */
 } kin_work_times;
 

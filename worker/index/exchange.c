@@ -8,6 +8,7 @@
 #include "common/base/memory.h"
 #include "worker/index/feature_writer.h"
 #include "worker/index/shard_source.h"
+#include "worker/index/summary.h"
 #include "worker/shard/shard_writer.h"
 
 /* What a rank sends, or receives, in one round. */
@@ -194,7 +195,9 @@ static void write_shard(kin_build_state *build, kin_rows *rows, uint32_t number,
                                         kin_features_dimensions(build->features), &error);
     if (status != KIN_OK) kin_comm_fail(build->comm, &error);
     free(path);
+    (void)kin_summary_memory_used(); /* parts are mapped now */
     kin_shard_source_destroy(&source);
+    kin_summary_memory_forget();
     free(words);
     free(ids);
 }

@@ -278,7 +278,7 @@ int kin_export_command(int argc, char **argv)
     }
     if (argument_count != 1) return usage("export takes one INDEX; export --help says more");
     if (e.codes_path == NULL) return usage("there is no -o CODES.npy; say where the codes go");
-    if (!kin_import_parse_bytes(memory, &memory_bytes))
+    if (!kin_text_parse_bytes(memory, &memory_bytes))
         return usage("--memory takes bytes, with K, M, G or T behind the number, such as 1G");
     e.index_path = argv[1];
     kin_status status = run(&e, memory_bytes, &error);

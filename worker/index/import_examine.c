@@ -8,12 +8,6 @@
 #include "common/base/random.h"
 #include "worker/index/code_health.h"
 
-/* Codes that a plan is made by: the shares of 64 tasks are then known to some 3 %. Each of many
- * shards wants its own; of very many codes it takes more to cut cells that fit into a cache. */
-#define SAMPLE_CODES 65536
-#define SAMPLE_STRIDE 4096
-#define SAMPLE_CODES_LARGE 262144
-#define SAMPLE_CODES_SHARD 64
 /* Codes that are read, and have a digest, at a time: half a megabyte of 64 bits stays in the cache
  * of a core. */
 #define BLOCK_CODES 65536
@@ -24,12 +18,7 @@
 
 uint64_t kin_import_sample_count(const kin_import_state *import)
 {
-    uint64_t wanted = (uint64_t)import->options->shards * SAMPLE_CODES_SHARD;
-    uint64_t least = import->source.count / SAMPLE_STRIDE;
-    if (least < SAMPLE_CODES) least = SAMPLE_CODES;
-    if (least > SAMPLE_CODES_LARGE) least = SAMPLE_CODES_LARGE;
-    if (wanted < least) wanted = least;
-    return import->source.count < wanted ? import->source.count : wanted;
+    return kin_plan_sample_codes(import->source.count, import->options->shards);
 }
 
 uint64_t *kin_import_sample(kin_import_state *import, uint64_t *count)

@@ -41,9 +41,7 @@ typedef struct gathering {
 
 uint64_t kin_import_row_bytes(const kin_import_state *import, uint32_t table)
 {
-    uint64_t row = import->source.bits / 8;
-    if (table > 0) return row;
-    return row + 8 + (import->keys.path != NULL ? 16 : 0);
+    return kin_plan_row_bytes(import->source.bits, table > 0, import->keys.path != NULL);
 }
 
 uint64_t kin_import_rows_bytes(const kin_import_state *import, const kin_import_task *task)

@@ -16,10 +16,12 @@
 #include "worker/index/import_gather.h"
 #include "worker/index/import_made.h"
 #include "worker/index/import_publish.h"
+#include "worker/index/import_report.h"
 #include "worker/index/import_summary.h"
 #include "worker/index/import_task_rows.h"
 #include "worker/index/import_write.h"
 #include "worker/index/publish.h"
+#include "worker/index/summary.h"
 
 static kin_digest options_digest(const kin_import_state *import)
 {
@@ -321,6 +323,7 @@ static void run_stages(kin_import_state *import)
     import->plan_digest = kin_import_plan_digest(&import->plan, &import->codes_digest);
     make_outlines(import);
     check_memory(import);
+    kin_import_report_plan(import);
     kin_clock_lap(&start_ns, &import->examine_ns);
     if (kin_comm_rank(import->comm) == 0) create_files(import);
     find_done(import); /* whose sum is also the sign that the files are there */
@@ -355,6 +358,8 @@ static void run_job(kin_import_state *import)
         share_keys(import);
         if (root) kin_import_task_rows(import);
         kin_comm_broadcast(import->comm, import->task_rows, sizeof import->task_rows);
+        import->base_bytes = kin_summary_memory_used();
+        kin_comm_max(import->comm, &import->base_bytes, 1);
         if (root) kin_import_announce(import);
         run_stages(import);
     }

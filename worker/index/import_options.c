@@ -1,13 +1,13 @@
 #include "worker/index/import_options.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "common/base/limits.h"
 #include "common/base/options.h"
+#include "common/base/text.h"
 #include "common/code/code_table.h"
+#include "worker/plan/plan_import.h"
 
 const char kin_import_help[] =
     "usage: kindred-index import -o INDEX [OPTION]... CODES\n"
@@ -27,37 +27,12 @@ const char kin_import_help[] =
     "      --memory SIZE    what all ranks together may use, such as 8G (half of the machine's)\n"
     "      --keep N         keep the N newest generations and remove older ones (all)\n"
     "      --restart        forget the unfinished import that is there\n"
+    "      --report FILE    write figures of what was planned and what it took\n"
+    "      --trial N        by as many tasks as N codes would need: what kindred plan looks at\n"
     "\n"
     "example: kindred-index import -o /tmp/index --memory 2G synthetic:c:64:10000000\n"
     "\n"
     "exit codes: 0 done, 1 failed or interrupted, 2 usage\n";
-
-bool kin_import_parse_bytes(const char *text, uint64_t *bytes)
-{
-    static const char units[] = "KMGT";
-    char *end;
-    if (*text < '0' || *text > '9') return false;
-    errno = 0;
-    unsigned long long number = strtoull(text, &end, 10);
-    if (errno != 0) return false;
-    unsigned shift = 0;
-    const char *unit = *end == 0 ? NULL : strchr(units, *end);
-    if (*end != 0) {
-        if (unit == NULL || end[1] != 0) return false;
-        shift = 10 * (unsigned)(unit - units + 1);
-    }
-    if (number > UINT64_MAX >> shift) return false;
-    *bytes = (uint64_t)number << shift;
-    return true;
-}
-
-/* Half of the machine's memory. */
-static uint64_t default_memory(void)
-{
-    long pages = sysconf(_SC_PHYS_PAGES), page_bytes = sysconf(_SC_PAGESIZE);
-    return pages > 0 && page_bytes > 0 ? (uint64_t)pages * (uint64_t)page_bytes / 2
-                                       : (uint64_t)1 << 30;
-}
 
 static kin_status check(kin_import_options *options, const char *tables, const char *memory,
                         int argument_count, char **arguments, kin_error *error)
@@ -80,8 +55,8 @@ static kin_status check(kin_import_options *options, const char *tables, const c
                             tables, KIN_TABLES_MAX);
         options->tables = (uint32_t)number;
     }
-    options->memory_bytes = default_memory();
-    if (memory != NULL && !kin_import_parse_bytes(memory, &options->memory_bytes))
+    options->memory_bytes = kin_plan_memory_default();
+    if (memory != NULL && !kin_text_parse_bytes(memory, &options->memory_bytes))
         return kin_fail(error, KIN_BAD_INPUT,
                         "--memory is %s; it takes bytes, with K, M, G or T behind the number, "
                         "such as 8G",
@@ -92,7 +67,7 @@ static kin_status check(kin_import_options *options, const char *tables, const c
 kin_status kin_import_options_parse(kin_import_options *options, int argc, char **argv,
                                     kin_error *error)
 {
-    int64_t shards = 1, keep = 0;
+    int64_t shards = 1, keep = 0, trial = 0;
     const char *tables = "auto", *memory = NULL;
     int argument_count;
     *options = (kin_import_options){0};
@@ -103,6 +78,8 @@ kin_status kin_import_options_parse(kin_import_options *options, int argc, char 
         {"shards", 0, KIN_OPTION_NUMBER, &shards, 1, KIN_SHARDS_MAX, NULL},
         {"memory", 0, KIN_OPTION_TEXT, &memory, 0, 0, NULL},
         {"keep", 0, KIN_OPTION_NUMBER, &keep, 1, 1000000, NULL},
+        {"report", 0, KIN_OPTION_TEXT, &options->report, 0, 0, NULL},
+        {"trial", 0, KIN_OPTION_NUMBER, &trial, 1, (int64_t)KIN_IMPORT_CODES_MAX, NULL},
         {"restart", 0, KIN_OPTION_FLAG, &options->restart, 0, 0, NULL},
         {"help", 'h', KIN_OPTION_FLAG, &options->help, 0, 0, NULL},
         {0},
@@ -111,5 +88,6 @@ kin_status kin_import_options_parse(kin_import_options *options, int argc, char 
     if (status != KIN_OK || options->help) return status;
     options->shards = (uint32_t)shards;
     options->keep = (uint32_t)keep;
+    options->trial = (uint64_t)trial;
     return check(options, tables, memory, argument_count, argv + 1, error);
 }

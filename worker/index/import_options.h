@@ -15,15 +15,14 @@ typedef struct kin_import_options {
     uint32_t tables;       /* 0: what the number of codes asks for */
     uint64_t memory_bytes; /* of all ranks together */
     uint32_t keep;         /* generations to keep; 0: all */
+    const char *report;    /* file for figures of what was planned and what it took, or NULL */
+    uint64_t trial;        /* codes of the import that this one is a small model of; 0: of itself */
     bool restart, help;
 } kin_import_options;
 
 /* argv[0] is the command's name. Borrows argv. KIN_BAD_INPUT. */
 KIN_MUST_USE kin_status kin_import_options_parse(kin_import_options *options, int argc, char **argv,
                                                  kin_error *error);
-
-/* "8G", "512M", "1000000": bytes, in powers of 1024; false for anything else. */
-bool kin_import_parse_bytes(const char *text, uint64_t *bytes);
 
 extern const char kin_import_help[];
 

@@ -14,6 +14,7 @@
 #include "worker/index/exchange.h"
 #include "worker/index/import_write.h"
 #include "worker/index/publish.h"
+#include "worker/index/report.h"
 
 /* Whoever made the codes has not said how, nor of what. */
 #define GIVEN "given"
@@ -175,6 +176,7 @@ static void complete(kin_import_state *import, const kin_shard_written *written,
     write_into(import, KIN_ENCODER_FILE, &encoder);
     write_into(import, KIN_LEDGER_FILE, &ledger);
     write_into(import, KIN_MANIFEST_FILE, &bytes);
+    import->disk_peak_bytes = kin_report_folder_bytes(import->building.folder);
     kin_import_check(import, kin_publish_place(&import->building, import->folder, &error), &error);
     kin_buffer_fini(&encoder);
     kin_buffer_fini(&ledger);

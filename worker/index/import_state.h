@@ -11,6 +11,7 @@
 #include "worker/index/import_route.h"
 #include "worker/index/key_lines.h"
 #include "worker/index/row_sort.h"
+#include "worker/plan/plan_import.h"
 #include "worker/shard/shard_share.h"
 
 /* The cells of one table and shard; empty where the shard is whole. */
@@ -47,7 +48,9 @@ typedef struct kin_import_state {
     uint64_t distinct_codes, largest_bucket;
     uint64_t make_ns, examine_ns, gather_ns, sort_ns, write_ns, publish_ns; /* of this rank */
     uint64_t passes, planned_bytes; /* planned: memory of a rank */
-    char *stage;                    /* what progress shows */
+    kin_plan expected;              /* rank 0, with what this machine was measured at */
+    uint64_t base_bytes, disk_peak_bytes;
+    char *stage; /* what progress shows */
 } kin_import_state;
 
 static inline void kin_import_check(kin_import_state *import, kin_status status,

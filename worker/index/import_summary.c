@@ -5,16 +5,8 @@
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/text.h"
+#include "worker/index/import_report.h"
 #include "worker/index/summary.h"
-
-#define ROWS_BYTES_MIN ((uint64_t)16 << 20)
-
-uint64_t kin_import_memory_for_rows(uint64_t memory_bytes, uint64_t ranks)
-{
-    uint64_t each = memory_bytes / ranks;
-    if (each < KIN_IMPORT_RANK_BYTES + ROWS_BYTES_MIN) return ROWS_BYTES_MIN;
-    return each - KIN_IMPORT_RANK_BYTES;
-}
 
 void kin_import_announce(const kin_import_state *import)
 {
@@ -81,4 +73,5 @@ void kin_import_summary_print(kin_import_state *import, const kin_manifest *mani
     kin_log(KIN_LOG_INFO, "%s: %s/%s is the current generation; %.0f codes a second",
             kin_text_duration(seconds, a), import->options->index_path, import->building.generation,
             seconds > 0 ? (double)manifest->indexed / seconds : 0);
+    kin_import_report_finish(import, ns, memory);
 }

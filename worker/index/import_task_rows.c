@@ -1,6 +1,5 @@
 #include "worker/index/import_task_rows.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,50 +7,26 @@
 #include "common/base/file.h"
 #include "common/base/memory.h"
 #include "common/base/text.h"
-#include "worker/index/import_examine.h"
-#include "worker/index/import_gather.h"
-#include "worker/index/import_summary.h"
+#include "worker/index/import_report.h"
 
 /* The rows of a task of table 0 and of others, one line. */
 #define ROWS_FILE "task-rows"
-/* Tasks smaller than this are not worth a rank of their own. */
-#define TASK_ROWS_MIN ((uint64_t)1 << 18)
-/* What a task may exceed its share by in the sample, so that the last one does not leave a rest;
- * and in truth, in standard deviations of a share that a sample knows. */
-#define TASK_MARGIN 1.005
-#define TASK_DEVIATIONS 4
-/* Nobody knows how long the keys of a task are. */
-#define KEYED_MARGIN 1.1
-
-/* Tasks of rows of row_bytes, of which the largest takes `most` bytes at most, as far as one can
- * know before all codes were seen: as few as possible, but work for all ranks. */
-static uint64_t fitting_tasks(const kin_import_state *import, double row_bytes, double most)
-{
-    uint64_t ranks = (uint64_t)kin_comm_ranks(import->comm), count = import->source.count;
-    uint64_t useful = count / TASK_ROWS_MIN + 1, tasks = ranks < useful ? ranks : useful;
-    double samples = (double)kin_import_sample_count(import);
-    for (;; tasks += tasks % ranks == 0 ? ranks : 1) {
-        double share = (double)count / (double)tasks * TASK_MARGIN;
-        double deviation = tasks == 1 ? 0 : sqrt((double)tasks / samples);
-        if (share * (1 + TASK_DEVIATIONS * deviation) * row_bytes <= most || share < 2) break;
-    }
-    return tasks;
-}
-
-/* Rank 0: how many rows a task is to have, so that it fits the memory of a rank, and all ranks have
- * something to do. Tests may ask for fewer. */
+/* Rank 0: how many rows a task is to have. A trial has the tasks of a larger import, made smaller.
+ * Tests may ask for fewer. */
 static void choose_task_rows(kin_import_state *import)
 {
-    uint64_t ranks = (uint64_t)kin_comm_ranks(import->comm), count = import->source.count;
-    double most = (double)kin_import_memory_for_rows(import->options->memory_bytes, ranks);
-    double key_bytes = (double)import->keys.key_bytes / (double)count;
     const char *rows = getenv("KINDRED_IMPORT_ROWS");
+    kin_import_facts facts = kin_import_report_facts(import);
+    uint64_t all = import->options->trial;
+    facts.shards = import->options->shards; /* there is no plan yet */
+    if (all > 0) {
+        facts.key_bytes = (uint64_t)((double)facts.key_bytes / (double)facts.codes * (double)all);
+        facts.codes = all;
+    }
     for (uint32_t further = 0; further < 2; further++) {
-        double row_bytes = (double)kin_import_row_bytes(import, further);
-        if (!further && import->keys.path != NULL)
-            row_bytes = KEYED_MARGIN * (row_bytes + key_bytes);
-        uint64_t tasks = fitting_tasks(import, row_bytes, most);
-        import->task_rows[further] = (uint64_t)((double)count / (double)tasks * TASK_MARGIN) + 1;
+        double each = (double)kin_plan_task_rows(&facts, further != 0);
+        if (all > 0) each *= (double)import->source.count / (double)all;
+        import->task_rows[further] = (uint64_t)each + 1;
         if (rows != NULL && atoll(rows) > 0) import->task_rows[further] = (uint64_t)atoll(rows);
     }
 }

@@ -101,15 +101,43 @@ static int compare_inputs(const void *a, const void *b, void *text)
     return left->order < right->order ? -1 : left->order > right->order;
 }
 
+/* The rows that follow sorted ones with another key. */
+static void drop_equal(kin_inputs *inputs)
+{
+    uint64_t count = 0;
+    for (uint64_t i = 0; i < inputs->count; i++)
+        if (count == 0 ||
+            compare_keys(&inputs->rows[count - 1], &inputs->rows[i], &inputs->text) != 0)
+            inputs->rows[count++] = inputs->rows[i];
+    inputs->count = count;
+}
+
+void kin_inputs_sort(kin_inputs *inputs, uint64_t keep, kin_inputs_totals *totals)
+{
+    *totals = (kin_inputs_totals){0};
+    if (inputs->count > 0)
+        qsort_r(inputs->rows, inputs->count, sizeof *inputs->rows, compare_inputs, &inputs->text);
+    drop_equal(inputs);
+    totals->inputs = inputs->count;
+    for (uint64_t i = 0; i < inputs->count; i++) {
+        const input *row = &inputs->rows[i];
+        totals->file_bytes += row->bytes;
+        totals->key_bytes += row->key_bytes;
+        totals->text_bytes +=
+            row->key_bytes + 1 + (row->path_bytes > 0 ? (uint64_t)row->path_bytes + 1 : 0);
+    }
+    if (keep == 0 || keep >= inputs->count) return;
+    for (uint64_t i = 0; i < keep; i++) /* both factors are below 2^32 */
+        inputs->rows[i] = inputs->rows[i * inputs->count / keep];
+    inputs->count = keep;
+}
+
 void kin_inputs_freeze(kin_inputs *inputs, const kin_digest *options, kin_buffer *out)
 {
     kin_list_builder builder = {0};
     const char *text = (const char *)inputs->text.data;
-    if (inputs->count > 0)
-        qsort_r(inputs->rows, inputs->count, sizeof *inputs->rows, compare_inputs, &inputs->text);
     for (uint64_t i = 0; i < inputs->count; i++) {
         const input *row = &inputs->rows[i];
-        if (i > 0 && compare_keys(row - 1, row, &inputs->text) == 0) continue;
         kin_list_row listed = {.key = text + row->key_at,
                                .key_bytes = row->key_bytes,
                                .path = text + row->path_at,

@@ -23,8 +23,17 @@ void kin_inputs_count_links(kin_inputs *inputs, uint64_t links);
 
 uint64_t kin_inputs_count(const kin_inputs *inputs);
 
-/* Sorts by key, keeps the first of inputs with the same key, and appends the list's file to out.
- * Ends the inputs: only kin_inputs_destroy follows. */
+/* What a list holds. */
+typedef struct kin_inputs_totals {
+    uint64_t inputs, file_bytes;
+    uint64_t key_bytes, text_bytes; /* of all keys; of keys and paths, each with its NUL */
+} kin_inputs_totals;
+
+/* Sorts by key, keeps the first of inputs with the same key; *totals of these. Then only `keep` of
+ * them stay, evenly spread, where there are more; 0: all. */
+void kin_inputs_sort(kin_inputs *inputs, uint64_t keep, kin_inputs_totals *totals);
+
+/* Sorted ones: appends the list's file to out. Ends the inputs: only kin_inputs_destroy follows. */
 void kin_inputs_freeze(kin_inputs *inputs, const kin_digest *options, kin_buffer *out);
 
 #endif

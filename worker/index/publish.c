@@ -9,6 +9,7 @@
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "proto/ledger.h"
+#include "worker/index/build_report.h"
 #include "worker/index/code_health.h"
 #include "worker/index/collect.h"
 #include "worker/index/exchange.h"
@@ -56,9 +57,7 @@ static void build_ledger(kin_build_state *build, const kin_collected *collected,
 static uint32_t shards_wanted(const kin_build_state *build, uint64_t indexed)
 {
     if (build->options->shards > 0) return build->options->shards;
-    uint64_t shards = (indexed + KIN_SHARD_PICTURES_DEFAULT - 1) / KIN_SHARD_PICTURES_DEFAULT;
-    if (shards < KIN_SHARDS_DEFAULT) shards = KIN_SHARDS_DEFAULT;
-    return shards > KIN_SHARDS_MAX ? KIN_SHARDS_MAX : (uint32_t)shards;
+    return kin_plan_shards(indexed);
 }
 
 static void describe_build(const kin_build_state *build, const kin_collected *collected,
@@ -141,6 +140,7 @@ static void complete(kin_build_state *build, const char *folder, const kin_buffe
     write_into(build, folder, KIN_LEDGER_FILE, ledger);
     if (build->network.bytes > 0) write_into(build, folder, KIN_NETWORK_FILE, &build->network);
     write_into(build, folder, KIN_MANIFEST_FILE, &bytes);
+    kin_build_report_disk(build);
     root_check(build, kin_publish_place(&build->building, folder, &error), &error);
     kin_buffer_fini(&bytes);
     free(encoder_path);

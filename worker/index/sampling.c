@@ -9,6 +9,7 @@
 #include "proto/encoder_rename.h"
 #include "worker/dataset/classes.h"
 #include "worker/index/part_file.h"
+#include "worker/index/summary.h"
 #include "worker/index/training.h"
 
 void kin_sampling_choose(uint8_t *sampled, uint64_t chunk_count, uint32_t chunk_pictures,
@@ -120,6 +121,14 @@ size_t kin_sampling_memory(const kin_build_state *build)
     return kin_training_memory(&training, sample);
 }
 
+size_t kin_sampling_memory_of(const kin_build_state *build, uint64_t inputs, uint64_t ranks)
+{
+    if (build->options->hasher.file.bytes > 0) return 0;
+    uint64_t sample = build->options->sample_pictures + kin_plan_chunk_pictures(inputs);
+    kin_training training = training_of(build);
+    return kin_training_memory_of(&training, sample < inputs ? sample : inputs, 0, ranks);
+}
+
 void kin_sampling_reserve(kin_build_state *build)
 {
     size_t bytes = kin_sampling_memory(build);
@@ -203,10 +212,12 @@ static void train(kin_build_state *build, kin_buffer *file)
     kin_error error;
     if (kin_training_run(&training, &source, file, &error) != KIN_OK)
         kin_comm_fail_together(build->comm, &error);
+    (void)kin_summary_memory_used(); /* parts are mapped now */
     kin_classes_fini(&classes);
     for (uint64_t c = 0; c < chunks; c++)
         kin_part_file_close(&rows.files[c]);
     free(rows.files);
+    kin_summary_memory_forget();
 }
 
 kin_status kin_sampling_check_given(const kin_build_state *build, kin_error *error)

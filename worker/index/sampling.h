@@ -12,6 +12,8 @@ void kin_sampling_choose(uint8_t *sampled, uint64_t chunk_count, uint32_t chunk_
 
 /* The most memory that learning takes on this rank; vectors are read from mapped parts. */
 size_t kin_sampling_memory(const kin_build_state *build);
+/* The same on rank 0, where it is the most, of a job of so many inputs and ranks. */
+size_t kin_sampling_memory_of(const kin_build_state *build, uint64_t inputs, uint64_t ranks);
 /* Takes it from the system before the first picture is read; ends the job where that fails. */
 void kin_sampling_reserve(kin_build_state *build);
 

@@ -20,7 +20,9 @@ void kin_summary_rejected(uint64_t inputs, const uint64_t rejected[KIN_REASON_CO
 void kin_summary_print(kin_build_state *build, const kin_manifest *manifest, double seconds);
 
 /* The most memory that this process has had in use, files that are mapped not counted where the
- * system tells them apart. */
+ * system tells them apart. A stage that has mapped much calls it while that is still mapped, and
+ * lets the system forget its peak once it is not any more. One thread. */
 uint64_t kin_summary_memory_used(void);
+void kin_summary_memory_forget(void);
 
 #endif

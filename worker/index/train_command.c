@@ -21,7 +21,10 @@
 #include "worker/index/build_job.h"
 #include "worker/index/comm.h"
 #include "worker/index/hasher_output.h"
+#include "worker/index/report.h"
+#include "worker/index/summary.h"
 #include "worker/index/training.h"
+#include "worker/plan/rates.h"
 
 static const char help[] =
     "usage: kindred-index train -o HASHER [OPTION]... DATA\n"
@@ -43,6 +46,7 @@ static const char help[] =
     "                       colours), pixels:SIDE:grey; or --model FILE.onnx[:TENSOR...]\n"
     "      --hasher NAME    how it is learned (itq): a method of those named below\n"
     "      --bits N         bits of a code: 16 to 256 in steps of 8 (64)\n"
+    "      --report FILE    write figures of what it took\n"
     "      --sample N       rows, or pictures, that it learns from, evenly spread (all)\n"
     "      --seed N         of its random numbers (1)\n" KIN_HASHER_OPTIONS_HELP
     "      --restart        forget the unfinished training that is there\n"
@@ -63,6 +67,7 @@ typedef struct train_job {
     kin_hasher_options hasher;
     kin_build_options pictures; /* with index_path, where it learns from pictures */
     const char *output, *source;
+    const char *report; /* file for figures, or NULL */
     int64_t sample;
     bool restart, help;
     kin_comm *comm;
@@ -164,6 +169,7 @@ static kin_status parse(train_job *job, int argc, char **argv, kin_error *error)
         {"model", 0, KIN_OPTION_LIST, &pictures->models, 0, 0, NULL},
         {"set", 0, KIN_OPTION_LIST, &pictures->settings, 0, 0, NULL},
         {"no-sandbox", 0, KIN_OPTION_FLAG, &pictures->no_sandbox, 0, 0, NULL},
+        {"report", 0, KIN_OPTION_TEXT, &job->report, 0, 0, NULL},
         {"sample", 0, KIN_OPTION_NUMBER, &job->sample, 1, INT64_MAX, NULL},
         {"restart", 0, KIN_OPTION_FLAG, &job->restart, 0, 0, NULL},
         {"help", 'h', KIN_OPTION_FLAG, &job->help, 0, 0, NULL},
@@ -280,6 +286,19 @@ static void announce(const train_job *job, const kin_training *training, uint64_
             kin_text_bytes(bytes, memory));
 }
 
+static void report(const train_job *job, double seconds)
+{
+    kin_plan fact = {.timed = true, .memory_bytes = kin_summary_memory_used()};
+    kin_figures figures = {0};
+    if (job->report == NULL) return;
+    kin_rates_machine(figures.machine);
+    kin_plan_add(&fact, "learn", seconds);
+    kin_figures_set_in(&figures, "job", "count", (double)job->count);
+    kin_plan_figures(&fact, "fact", &figures);
+    kin_report_write(&figures, job->report);
+    kin_figures_fini(&figures);
+}
+
 static kin_status learn(train_job *job, kin_training *training, kin_error *error)
 {
     int64_t start_ms = kin_clock_ms();
@@ -292,6 +311,7 @@ static kin_status learn(train_job *job, kin_training *training, kin_error *error
     if (status != KIN_OK) kin_comm_fail_together(job->comm, error);
     if (is_root(job)) {
         kin_progress_clear(job->progress);
+        report(job, (double)(kin_clock_ms() - start_ms) / 1000);
         status = kin_hasher_output_write(job->output, &file,
                                          (double)(kin_clock_ms() - start_ms) / 1000, error);
         if (status == KIN_OK) status = kin_directory_remove(job->folder, error);

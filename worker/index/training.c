@@ -141,8 +141,13 @@ static kin_train_options options_of(const kin_training *training)
 
 size_t kin_training_memory(const kin_training *training, uint64_t vectors)
 {
-    uint64_t ranks = (uint64_t)kin_comm_ranks(training->comm);
-    uint64_t rank = (uint64_t)kin_comm_rank(training->comm);
+    return kin_training_memory_of(training, vectors, (uint64_t)kin_comm_rank(training->comm),
+                                  (uint64_t)kin_comm_ranks(training->comm));
+}
+
+size_t kin_training_memory_of(const kin_training *training, uint64_t vectors, uint64_t rank,
+                              uint64_t ranks)
+{
     uint64_t slices = rank < KIN_TRAIN_SLICES ? (KIN_TRAIN_SLICES - rank + ranks - 1) / ranks : 0;
     kin_train_options options = options_of(training);
     return kin_train_memory(&options, (int)rank, slices,

@@ -24,6 +24,9 @@ typedef struct kin_training {
 
 /* The most memory that learning takes on this rank. */
 size_t kin_training_memory(const kin_training *training, uint64_t vectors);
+/* The same of a rank of a job of so many. */
+size_t kin_training_memory_of(const kin_training *training, uint64_t vectors, uint64_t rank,
+                              uint64_t ranks);
 
 /* All ranks together: appends the encoder file. Labels of the source may be KIN_NO_CLASS: where the
  * method wants classes, rows without one are left out. The state is left in the folder. */

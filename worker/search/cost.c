@@ -11,27 +11,31 @@
 #define PIECE_ENTRIES 768
 #define PIECE_NS 12.0
 
-/* The smallest distance within which as many of uniform codes are as the query wants. */
-static uint32_t typical_distance(const kin_probe *probe)
+/* The smallest distance within which `wanted` of so many uniform codes are. */
+static uint32_t typical_distance(uint64_t count, uint32_t bits, double wanted)
 {
-    uint32_t bits = probe->codes->bits, distance = 0;
-    double wanted = probe->query->topk->k, chance = ldexp(1, -(int)bits);
-    double expected = (double)probe->codes->count * chance;
+    uint32_t distance = 0;
+    double chance = ldexp(1, -(int)bits), expected = (double)count * chance;
     while (distance < bits && expected < wanted) {
         chance *= (double)(bits - distance) / (distance + 1);
-        expected += (double)probe->codes->count * chance;
+        expected += (double)count * chance;
         distance++;
     }
     return distance;
+}
+
+static double scan_ns(double entries, double entry_bytes)
+{
+    return entries * entry_bytes * BYTE_NS + entries / PIECE_ENTRIES * PIECE_NS;
 }
 
 void kin_cost_begin(kin_cost *cost, const kin_probe *probe)
 {
     const kin_code_table *first = &probe->codes->table[0];
     double entry_bytes = (double)first->group_bytes / KIN_TABLE_GROUP;
-    double entries = (double)first->count;
-    cost->scan_ns = entries * entry_bytes * BYTE_NS + entries / PIECE_ENTRIES * PIECE_NS;
-    cost->typical = typical_distance(probe);
+    cost->scan_ns = scan_ns((double)first->count, entry_bytes);
+    cost->typical =
+        typical_distance(probe->codes->count, probe->codes->bits, probe->query->topk->k);
     for (uint32_t j = 0; j < probe->codes->table_count; j++)
         cost->table[j].sampled = 0;
 }
@@ -104,4 +108,36 @@ double kin_cost_shells_ns(const kin_cost *cost, const kin_probe *probe, int radi
         next_ns[best] = later_ns(cost, probe, best, beyond[best], buckets[best]);
     }
     return total;
+}
+
+double kin_cost_shape_ns(const kin_cost_shape *shape, double radius, double *buckets,
+                         double *entries)
+{
+    uint32_t shells[KIN_TABLES_MAX] = {0}, best;
+    double next[KIN_TABLES_MAX], total = 0; /* buckets of the next shell: binomial coefficients */
+    *buckets = *entries = 0;
+    for (uint32_t j = 0; j < shape->tables; j++)
+        next[j] = 1;
+    for (double proven = -1; proven < radius; proven++) {
+        double least = INFINITY, read = 0;
+        best = shape->tables;
+        for (uint32_t j = 0; j < shape->tables; j++) {
+            double held =
+                next[j] * shape->crowding * ldexp((double)shape->count, -(int)shape->part_bits[j]);
+            double ns = next[j] * BUCKET_NS + held * shape->entry_bytes[j] * BYTE_NS;
+            if (shells[j] > shape->part_bits[j] || ns >= least) continue;
+            least = ns;
+            read = held;
+            best = j;
+        }
+        if (best == shape->tables) break;
+        double part = radius - proven < 1 ? radius - proven : 1; /* of a shell */
+        total += part * least;
+        *buckets += part * next[best];
+        *entries += part * read;
+        next[best] *= (double)(shape->part_bits[best] - shells[best]) / (shells[best] + 1);
+        shells[best]++;
+    }
+    double scan = scan_ns((double)shape->count, shape->entry_bytes[0]);
+    return total < scan ? total : scan;
 }

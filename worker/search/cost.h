@@ -23,4 +23,18 @@ uint32_t kin_cost_cheapest(kin_cost *cost, const kin_probe *probe);
 /* Time to read shells, the cheapest first, until every code within the radius was seen. */
 double kin_cost_shells_ns(const kin_cost *cost, const kin_probe *probe, int radius);
 
+/* What is known of a shard that is not there yet. */
+typedef struct kin_cost_shape {
+    uint64_t count;
+    uint32_t tables;
+    uint32_t part_bits[KIN_TABLES_MAX]; /* of a table, as kin_probe_table's */
+    double entry_bytes[KIN_TABLES_MAX];
+    double crowding; /* codes in the buckets that queries read, over those of the mean one */
+} kin_cost_shape;
+
+/* Time of a query whose k-th hit is at `radius` (on average: it need not be whole): the cheapest
+ * shells until that is proven, or a scan. *buckets, *entries: what is read of shells. */
+double kin_cost_shape_ns(const kin_cost_shape *shape, double radius, double *buckets,
+                         double *entries);
+
 #endif
