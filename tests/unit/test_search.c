@@ -135,8 +135,12 @@ static void run_case(kin_random *random, unsigned bits)
                                   .topk = &topk,
                                   .count_within = ranged,
                                   .deadline_ns = INT64_MAX};
-        for (uint32_t s = 0; s < shard_count; s++)
-            kin_search_scan(&shards[s].view, &query, 1, (kin_cpu_level)level);
+        for (uint32_t s = 0; s < shard_count; s++) { /* whole, or a few codes at a time */
+            uint64_t place = 0, most = 1 + kin_random_below(random, 5000);
+            if (s % 2 == 0) kin_search_scan(&shards[s].view, &query, 1, (kin_cpu_level)level);
+            while (s % 2 == 1 && place != UINT64_MAX)
+                kin_search_scan_part(&shards[s].view, &query, (kin_cpu_level)level, most, &place);
+        }
         assert_int_equal(query.status, KIN_OK);
         uint32_t count = kin_topk_finish(&topk);
         assert_int_equal(count, found < k ? found : k);

@@ -153,9 +153,21 @@ static void check_answer(const question *asked, const kin_hit *hits, uint32_t co
         assert_int_equal(hits[count - 1].row, asked->wanted[count - 1].row);
 }
 
-/* All questions of a set at once, shard after shard. scratch: NULL for the plain scan. */
+/* Question after question, a few codes at a time. */
+static void scan_in_parts(const test_shard *shard, kin_search_query *queries, uint32_t count,
+                          kin_cpu_level level, uint64_t most)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        uint64_t place = 0;
+        while (place != UINT64_MAX)
+            kin_search_scan_part(&shard->view, &queries[i], level, most, &place);
+    }
+}
+
+/* All questions of a set at once, shard after shard. scratch: NULL for the plain scan, of `part`
+ * codes at a time (0: all). */
 static void ask(question *asked, uint32_t count, const test_shard *shards, uint32_t shard_count,
-                kin_search_scratch *scratch, kin_cpu_level level)
+                kin_search_scratch *scratch, kin_cpu_level level, uint64_t part)
 {
     static kin_hit heaps[QUERIES][512];
     static uint64_t counts[QUERIES][KIN_CODE_BITS_MAX + 1];
@@ -175,6 +187,8 @@ static void ask(question *asked, uint32_t count, const test_shard *shards, uint3
     for (uint32_t s = 0; s < shard_count; s++)
         if (scratch != NULL)
             kin_search_run(&shards[s].view, queries, count, scratch);
+        else if (part > 0)
+            scan_in_parts(&shards[s], queries, count, level, part);
         else
             kin_search_scan(&shards[s].view, queries, count, level);
     for (uint32_t i = 0; i < count; i++) {
@@ -207,17 +221,18 @@ static void run_case(kin_random *random, kin_cpu_level level)
     for (int i = 0; i < QUERIES; i++)
         asked[i] = make_question(random, shards, shard_count, centres, kind);
     kin_search_scratch *scratch = kin_search_scratch_new(level, QUERIES);
-    ask(asked, QUERIES, shards, shard_count, scratch, level);
+    ask(asked, QUERIES, shards, shard_count, scratch, level, 0);
     kin_search_scratch_force(scratch, KIN_SEARCH_TABLES, 0);
     /* shells of wide codes without an end would take long: one question, and only if it ends */
     for (int i = 0; i < QUERIES; i++)
         if (asked[i].found >= asked[i].k && asked[i].wanted[asked[i].k - 1].distance < 12 &&
             !asked[i].count_within)
-            ask(&asked[i], 1, shards, shard_count, scratch, level);
+            ask(&asked[i], 1, shards, shard_count, scratch, level, 0);
     kin_search_scratch_force(scratch, KIN_SEARCH_SCAN, (uint32_t)kin_random_below(random, 6));
-    ask(asked, QUERIES, shards, shard_count, scratch, level);
+    ask(asked, QUERIES, shards, shard_count, scratch, level, 0);
     kin_search_scratch_destroy(&scratch);
-    ask(asked, QUERIES, shards, shard_count, NULL, level);
+    ask(asked, QUERIES, shards, shard_count, NULL, level, 0);
+    ask(asked, QUERIES, shards, shard_count, NULL, level, 1 + kin_random_below(random, 300));
     for (int i = 0; i < QUERIES; i++)
         free(asked[i].wanted);
     for (uint32_t s = 0; s < shard_count; s++)

@@ -45,11 +45,13 @@ static bool is_late(kin_search_query *query)
     return query->status != KIN_OK;
 }
 
+/* From row *place on, `most` codes or some more; *place goes on, to UINT64_MAX in the end. */
 static void scan_words(const kin_codes_view *codes, kin_search_query *queries, uint32_t count,
-                       kin_cpu_level level)
+                       kin_cpu_level level, uint64_t most, uint64_t *place)
 {
     kin_hamming_kernel kernel = kin_hamming_kernel_get(codes->bits / 64, level);
-    for (uint64_t first = 0; first < codes->count; first += KIN_HAMMING_BLOCK) {
+    uint64_t first = *place;
+    for (; first < codes->count && first - *place < most; first += KIN_HAMMING_BLOCK) {
         uint64_t left = codes->count - first;
         uint32_t block = left < KIN_HAMMING_BLOCK ? (uint32_t)left : KIN_HAMMING_BLOCK;
         bool look = first % DEADLINE_CODES == 0;
@@ -58,6 +60,7 @@ static void scan_words(const kin_codes_view *codes, kin_search_query *queries, u
             scan_block(codes, first, block, &queries[i], kernel);
         }
     }
+    *place = first < codes->count ? first : UINT64_MAX;
 }
 
 /* Entries of one bucket or several, whose first bits are a prefix. */
@@ -87,9 +90,10 @@ static void scan_piece(const kin_codes_view *codes, const piece *at, kin_search_
     }
 }
 
-/* Of tables, the first one holds every code, in the order of rows. */
+/* Of tables, the first one holds every code, in the order of rows. From piece *place on, as above.
+ */
 static void scan_table(const kin_codes_view *codes, kin_search_query *queries, uint32_t count,
-                       kin_cpu_level level)
+                       kin_cpu_level level, uint64_t most, uint64_t *place)
 {
     const kin_code_table *table = &codes->table[0];
     kin_group_kernel kernel = kin_group_kernel_get(table, level);
@@ -98,7 +102,8 @@ static void scan_table(const kin_codes_view *codes, kin_search_query *queries, u
     uint64_t looked = 0;
     for (uint32_t i = 0; i < count; i++)
         kin_group_query_set(&groups[i], table, &queries[i].code);
-    for (uint32_t prefix = 0; prefix >> bits == 0; prefix++) {
+    uint32_t prefix = (uint32_t)*place;
+    for (; prefix >> bits == 0 && looked < most; prefix++) {
         uint64_t first, last;
         kin_table_range(table, (uint64_t)prefix << more, (uint64_t)1 << more, &first, &last);
         for (uint32_t entries; first < last; first += entries) {
@@ -113,10 +118,11 @@ static void scan_table(const kin_codes_view *codes, kin_search_query *queries, u
             }
         }
     }
+    *place = prefix >> bits == 0 ? prefix : UINT64_MAX;
 }
 
-void kin_search_scan(const kin_codes_view *codes, kin_search_query *queries, uint32_t count,
-                     kin_cpu_level level)
+static void scan_from(const kin_codes_view *codes, kin_search_query *queries, uint32_t count,
+                      kin_cpu_level level, uint64_t most, uint64_t *place)
 {
     KIN_CHECK(count <= KIN_SEARCH_QUERIES_MAX);
     for (uint32_t i = 0; i < count; i++) {
@@ -124,9 +130,22 @@ void kin_search_scan(const kin_codes_view *codes, kin_search_query *queries, uin
         is_late(&queries[i]);
     }
     if (codes->table_count > 0)
-        scan_table(codes, queries, count, level);
+        scan_table(codes, queries, count, level, most, place);
     else
-        scan_words(codes, queries, count, level);
+        scan_words(codes, queries, count, level, most, place);
+}
+
+void kin_search_scan(const kin_codes_view *codes, kin_search_query *queries, uint32_t count,
+                     kin_cpu_level level)
+{
+    uint64_t place = 0;
+    scan_from(codes, queries, count, level, UINT64_MAX, &place);
+}
+
+void kin_search_scan_part(const kin_codes_view *codes, kin_search_query *query, kin_cpu_level level,
+                          uint64_t most, uint64_t *place)
+{
+    scan_from(codes, query, 1, level, most, place);
 }
 
 /* The first row whose code is not before code (after = false), or is behind it (after = true). */

@@ -70,6 +70,12 @@ void kin_search_run(const kin_codes_view *codes, kin_search_query *queries, uint
 void kin_search_scan(const kin_codes_view *codes, kin_search_query *queries, uint32_t count,
                      kin_cpu_level level);
 
+/* The next part of it for one query, of `most` codes and what is left of a piece, for those who
+ * have better to do in between: *place is 0 for the first one, and UINT64_MAX when it was the last.
+ */
+void kin_search_scan_part(const kin_codes_view *codes, kin_search_query *query, kin_cpu_level level,
+                          uint64_t most, uint64_t *place);
+
 /* First and one-past-last row of a code (equal range), by binary search. */
 void kin_search_bucket(const kin_codes_view *codes, const kin_code *code, uint64_t *first,
                        uint64_t *last);
