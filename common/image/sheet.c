@@ -1,5 +1,6 @@
 #include "common/image/sheet.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -174,9 +175,8 @@ static void draw_hit(const kin_sheet *sheet, const kin_sheet_tile *tile, kin_ima
     snprintf(distance, sizeof distance, "%u", tile->distance);
     int32_t end = draw_text(&kin_font_strong, image, x + PADDING, caption, side,
                             tile->distance == 0 ? SAME : INK, distance);
-    const char *unit = tile->distance == 0   ? " \xc2\xb7 same code"
-                       : tile->distance == 1 ? " bit"
-                                             : " bits";
+    bool same_code = tile->distance == 0 && tile->score == NULL; /* for both there is no room */
+    const char *unit = same_code ? " \xc2\xb7 same code" : tile->distance == 1 ? " bit" : " bits";
     end = draw_text(&kin_font_text, image, end, caption, x + PADDING + side - end,
                     tile->distance == 0 ? SAME : FAINT, unit);
     if (tile->score != NULL) {

@@ -108,6 +108,35 @@ static void test_positions(void **state)
     kin_sheet_fini(&sheet);
 }
 
+/* What a hit was re-ranked by is drawn beside its distance, and moves nothing. */
+static void test_scores(void **state)
+{
+    (void)state;
+    kin_sheet sheet = make_sheet(1, 3);
+    kin_image plain, scored;
+    kin_error error;
+    assert_int_equal(kin_sheet_draw(&sheet, &plain, &error), KIN_OK);
+    sheet.rows[0].hits[1].score = kin_strdup("0.1234");
+    assert_int_equal(kin_sheet_draw(&sheet, &scored, &error), KIN_OK);
+    assert_true(plain.width == scored.width && plain.height == scored.height);
+    box hit = find(&plain, 0x00ff01), changed = {.left = UINT32_MAX, .top = UINT32_MAX};
+    assert_int_equal(find(&scored, 0x00ff01).left, hit.left);
+    for (uint32_t i = 0; i < plain.width * plain.height; i++) {
+        uint32_t x = i % plain.width, y = i / plain.width;
+        if (memcmp(plain.pixels + (size_t)3 * i, scored.pixels + (size_t)3 * i, 3) == 0) continue;
+        changed.pixels++;
+        if (x < changed.left) changed.left = x;
+        if (x > changed.right) changed.right = x;
+        if (y < changed.top) changed.top = y;
+    }
+    assert_true(changed.pixels > 20 && changed.top > hit.bottom);
+    assert_true(changed.left > find(&plain, 0x00ff00).right);
+    assert_true(changed.right < find(&plain, 0x00ff02).left);
+    kin_image_fini(&plain);
+    kin_image_fini(&scored);
+    kin_sheet_fini(&sheet);
+}
+
 static void test_rows_and_emptiness(void **state)
 {
     (void)state;
@@ -163,6 +192,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_positions),
+        cmocka_unit_test(test_scores),
         cmocka_unit_test(test_rows_and_emptiness),
         cmocka_unit_test(test_pixel_limit),
         cmocka_unit_test(test_caption),
