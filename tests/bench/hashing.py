@@ -216,4 +216,5 @@ def main():
         run_set(name, options, methods, [int(bits) for bits in options.bits.split(",")])
 
 
-main()
+if __name__ == "__main__":
+    main()
