@@ -26,11 +26,15 @@ enum {
 };
 #define META_TABLE_BYTES 8
 _Static_assert(META_LAST + KIN_CODE_BYTES_MAX == KIN_SHARD_META_BYTES_1, "proto/SHARD.md");
-_Static_assert(META_TABLE + KIN_TABLES_MAX * META_TABLE_BYTES == KIN_SHARD_META_BYTES,
+_Static_assert(META_TABLE + KIN_SHARD_META_TABLES * META_TABLE_BYTES == KIN_SHARD_META_BYTES,
+               "proto/SHARD.md");
+_Static_assert(META_TABLE + KIN_TABLES_MAX * META_TABLE_BYTES == KIN_SHARD_META_BYTES_MAX,
                "proto/SHARD.md");
 
 /* Below so many codes a scan takes less than a tenth of a millisecond. */
 #define TABLES_CODES_MIN 65536u
+/* What search maps at most, in bytes of codes, unless a person asks for more tables. */
+#define CODES_TIMES_MAX 8
 /* From so many codes on, memory decides: starts of 2^24 buckets are less than what a byte less an
  * entry saves. */
 #define LARGE_CODES ((uint64_t)1 << 28)
@@ -53,10 +57,12 @@ uint32_t kin_shard_tables_auto(uint64_t count, uint32_t bits, uint64_t bytes_max
     uint32_t fill = fill_bits(count);
     uint32_t tables = count < TABLES_CODES_MIN ? 1 : (bits + fill / 2) / fill;
     if (tables > KIN_TABLES_MAX) tables = KIN_TABLES_MAX;
-    for (; tables > 1 && bytes_max > 0; tables--) {
+    uint64_t most = count * (bits / 8) * CODES_TIMES_MAX;
+    if (bytes_max > 0 && bytes_max < most) most = bytes_max;
+    for (; tables > 1; tables--) {
         kin_shard_meta meta = {.count = count, .bits = bits};
         kin_shard_plan(&meta, tables, count);
-        if (kin_shard_search_bytes(&meta) <= bytes_max) break;
+        if (kin_shard_search_bytes(&meta) <= most) break;
     }
     return tables;
 }
@@ -116,7 +122,7 @@ uint32_t kin_shard_sections(const kin_shard_meta *meta, kin_shard_pieces keys,
 {
     char name[KIN_SECTION_NAME_BYTES + 1];
     uint32_t count = 0;
-    add(sections, &count, KIN_SHARD_META, KIN_SHARD_META_BYTES);
+    add(sections, &count, KIN_SHARD_META, kin_shard_meta_bytes(meta));
     add(sections, &count, KIN_SHARD_IDS, meta->count * meta->id_bytes);
     for (uint32_t j = 0; j < meta->table_count; j++) {
         add(sections, &count, kin_shard_table_section(KIN_SHARD_TABLE, j, name),
@@ -138,9 +144,15 @@ uint32_t kin_shard_version(const kin_shard_meta *meta)
     return meta->value_dimensions > 0 ? KIN_SHARD_VERSION_VALUES : KIN_SHARD_VERSION;
 }
 
+uint32_t kin_shard_meta_bytes(const kin_shard_meta *meta)
+{
+    return meta->table_count <= KIN_SHARD_META_TABLES ? KIN_SHARD_META_BYTES
+                                                      : KIN_SHARD_META_BYTES_MAX;
+}
+
 void kin_shard_meta_build(const kin_shard_meta *meta, uint8_t *bytes)
 {
-    memset(bytes, 0, KIN_SHARD_META_BYTES);
+    memset(bytes, 0, kin_shard_meta_bytes(meta));
     kin_store_le64(bytes + META_COUNT, meta->count);
     kin_store_le32(bytes + META_BITS, meta->bits);
     kin_store_le32(bytes + META_NUMBER, meta->number);
@@ -171,14 +183,15 @@ static bool all_zero(const uint8_t *bytes, size_t count)
 }
 
 /* What version 2 adds to meta: its tables. */
-static kin_status parse_tables(kin_shard_meta *meta, const uint8_t *data, const char *name,
-                               kin_error *error)
+static kin_status parse_tables(kin_shard_meta *meta, const uint8_t *data, uint64_t bytes,
+                               const char *name, kin_error *error)
 {
     meta->table_count = kin_load_le32(data + META_TABLES);
     meta->id_bytes = kin_load_le32(data + META_ID_BYTES);
     meta->start_bytes = kin_load_le32(data + META_START_BYTES);
     if (meta->table_count < 1 || meta->table_count > KIN_TABLES_MAX)
-        return refuse(error, name, "there are 1 to 8 tables");
+        return refuse(error, name, "there are 1 to 16 tables");
+    if (bytes != kin_shard_meta_bytes(meta)) return refuse(error, name, "the size of meta");
     if ((meta->id_bytes != 4 && meta->id_bytes != 5 && meta->id_bytes != 8) ||
         meta->start_bytes != (meta->count <= UINT32_MAX ? 4 : 8) ||
         meta->count >> 56 != 0) /* so that no size below overflows */
@@ -194,7 +207,7 @@ static kin_status parse_tables(kin_shard_meta *meta, const uint8_t *data, const 
             return refuse(error, name, "a table that cannot be");
     }
     size_t used = META_TABLE + (size_t)META_TABLE_BYTES * meta->table_count;
-    if (!all_zero(data + used, KIN_SHARD_META_BYTES - used))
+    if (!all_zero(data + used, bytes - used))
         return refuse(error, name, "meta's unused bytes are not zero");
     return KIN_OK;
 }
@@ -205,7 +218,7 @@ static kin_status parse_meta(kin_shard_meta *meta, const kin_container *containe
     uint64_t bytes;
     const uint8_t *data = kin_container_section(container, KIN_SHARD_META, &bytes);
     if (data == NULL ||
-        bytes != (container->version == 1 ? KIN_SHARD_META_BYTES_1 : KIN_SHARD_META_BYTES))
+        (container->version == 1 ? bytes != KIN_SHARD_META_BYTES_1 : bytes < KIN_SHARD_META_BYTES))
         return refuse(error, name, "no meta section");
     meta->count = kin_load_le64(data + META_COUNT);
     meta->bits = kin_load_le32(data + META_BITS);
@@ -223,7 +236,7 @@ static kin_status parse_meta(kin_shard_meta *meta, const kin_container *containe
     bool has_values = container->version == KIN_SHARD_VERSION_VALUES;
     if (meta->value_dimensions > meta->bits || has_values != (meta->value_dimensions > 0))
         return refuse(error, name, "its values have more dimensions than its codes bits, or none");
-    return parse_tables(meta, data, name, error);
+    return parse_tables(meta, data, bytes, name, error);
 }
 
 /* A section of count rows of row_bytes each; false if it is not there or has another size. */

@@ -41,11 +41,13 @@ typedef struct kin_shard_meta {
     } table[KIN_TABLES_MAX];
 } kin_shard_meta;
 
-#define KIN_SHARD_META_BYTES 160
+#define KIN_SHARD_META_BYTES 160 /* of up to KIN_SHARD_META_TABLES tables */
+#define KIN_SHARD_META_BYTES_MAX 224
+#define KIN_SHARD_META_TABLES 8
 #define KIN_SHARD_META_BYTES_1 80 /* of version 1 */
 
-/* How many tables make search fast for so many codes: as many as pay, fewer where they would take
- * more than bytes_max (0: no limit) of memory. */
+/* How many tables make search fast for so many codes: as many as pay, fewer where search would map
+ * more than eight times the bytes of the codes, or more than bytes_max (0: no such limit). */
 uint32_t kin_shard_tables_auto(uint64_t count, uint32_t bits, uint64_t bytes_max);
 
 /* Fills in what follows from count and bits: rotations, buckets, widths of numbers. table_count is
@@ -86,7 +88,8 @@ uint32_t kin_shard_sections(const kin_shard_meta *meta, kin_shard_pieces keys,
 /* The version of its file. */
 uint32_t kin_shard_version(const kin_shard_meta *meta);
 
-/* bytes [KIN_SHARD_META_BYTES] of the section. */
+/* Bytes of the section `meta`, up to KIN_SHARD_META_BYTES_MAX; bytes receives them. */
+uint32_t kin_shard_meta_bytes(const kin_shard_meta *meta);
 void kin_shard_meta_build(const kin_shard_meta *meta, uint8_t *bytes);
 
 /* A shard's sections, borrowed from the container's bytes; numbers are in this machine's order. */

@@ -12,8 +12,8 @@
 
 /* Entries of a group: 32-bit lanes of the widest registers. */
 #define KIN_TABLE_GROUP 16
-/* Tables of a shard: eight parts of 256 bits are 32 bits each, more than a bucket's. */
-#define KIN_TABLES_MAX 8
+/* Tables of a shard: sixteen parts of 256 bits are 16 bits each, fewer than buckets want. */
+#define KIN_TABLES_MAX 16
 /* Bucket bits: 2^24 starts are 64 MB, which is 1 % of a billion codes; and a code's top 32 bits
  * always hold its bucket. */
 #define KIN_TABLE_BUCKET_BITS_MAX 24

@@ -173,7 +173,7 @@ def check_bad_input(work):
         ok(done.returncode == 1 and word in said(done) and
            not os.path.exists(f"{work}/bad/CURRENT"), f"keys {name} are refused", said(done))
     for arguments, word in (([], "CODES"), (["good.npy", "good.npy"], "several"),
-                            (["--tables", "9", "good.npy"], "--tables"),
+                            (["--tables", "17", "good.npy"], "--tables"),
                             (["--memory", "8X", "good.npy"], "--memory"),
                             (["--shards", "0", "good.npy"], "--shards")):
         done = run_import(0, "-o", "bad", *arguments, cwd=work)

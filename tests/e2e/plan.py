@@ -137,7 +137,7 @@ def wrong_arguments(room):
             (["--codes", "x"], "--codes"),
             (["--codes", "5", "--pictures", "5"], "both --codes and pictures"),
             (["--codes", "5", "--bits", "32"], "64, 128 or 256"),
-            (["--codes", "5", "--tables", "9"], "--tables is 9"),
+            (["--codes", "5", "--tables", "17"], "--tables is 17"),
             (["--pictures", "5", "--tables", "2"], "about --codes"),
             (["--codes", "5", "--memory", "8GB"], "--memory is 8GB"),
             (["--pictures", "5", "--average-bytes", "0"], "--average-bytes is 0"),

@@ -138,7 +138,7 @@ static void a_shard_comes_back(void **state)
         test_source source = {.thumbnails = i % 2 == 0,
                               .no_keys = i % 5 == 0,
                               .has_values = i % 7 < 3,
-                              .tables = (uint32_t)i % 9,
+                              .tables = (uint32_t)i % 17,
                               .id_start = id_starts[i % 3]};
         unsigned bits = 64u << i / 2 % 3;
         uint64_t count = i % 12 < 3 ? 5000 : i % 12 < 6 ? ROWS : (uint64_t)i % 12 - 6;
@@ -360,13 +360,36 @@ static void values_and_version_agree(void **state)
     free(folder);
 }
 
+/* Tables are as many as tile a code, as long as they fit into memory. */
+static void tables_keep_to_their_limits(void **state)
+{
+    (void)state;
+    assert_int_equal(kin_shard_tables_auto(1000, 64, 0), 1);
+    assert_int_equal(kin_shard_tables_auto(10000000, 64, 0), 4);
+    assert_int_equal(kin_shard_tables_auto(1000000000, 64, 0), 3);
+    for (uint32_t bits = 64; bits <= 256; bits *= 2)
+        for (uint64_t count = 100000; count <= 1000000000; count *= 10)
+            for (uint64_t times = 1; times <= 16; times++) {
+                uint64_t most = count * bits / 8 * times;
+                kin_shard_meta meta = {.count = count, .bits = bits};
+                uint32_t tables = kin_shard_tables_auto(count, bits, most);
+                kin_shard_plan(&meta, tables, count);
+                if (times > 8) most = count * bits / 8 * 8;
+                assert_true(tables == 1 || kin_shard_search_bytes(&meta) <= most);
+                if (times < 3 || tables == kin_shard_tables_auto(count, bits, 0)) continue;
+                kin_shard_plan(&meta, tables + 1, count); /* one more would be too many */
+                assert_true(kin_shard_search_bytes(&meta) > most);
+            }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_shard_comes_back),         cmocka_unit_test(no_damaged_shard_is_served),
-        cmocka_unit_test(a_table_that_lies_is_found), cmocka_unit_test(version_1_is_still_read),
-        cmocka_unit_test(version_2_is_for_ever),      cmocka_unit_test(version_3_is_for_ever),
-        cmocka_unit_test(values_that_lie_are_found),  cmocka_unit_test(values_and_version_agree),
+        cmocka_unit_test(tables_keep_to_their_limits), cmocka_unit_test(a_shard_comes_back),
+        cmocka_unit_test(no_damaged_shard_is_served),  cmocka_unit_test(a_table_that_lies_is_found),
+        cmocka_unit_test(version_1_is_still_read),     cmocka_unit_test(version_2_is_for_ever),
+        cmocka_unit_test(version_3_is_for_ever),       cmocka_unit_test(values_that_lie_are_found),
+        cmocka_unit_test(values_and_version_agree),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -102,7 +102,7 @@ static void make_plan(kin_import_state *import)
     uint32_t shards = import->options->shards;
     kin_shard_meta meta = {.count = source->count / shards + 1, .bits = source->bits};
     uint32_t tables = import->options->tables;
-    if (tables == 0) tables = kin_shard_tables_auto(meta.count, source->bits, 0);
+    if (tables == 0) tables = kin_plan_import_tables(source->count, source->bits, shards);
     kin_shard_plan(&meta, tables, source->count - 1);
     uint32_t rotation[KIN_TABLES_MAX];
     for (uint32_t t = 0; t < tables; t++)

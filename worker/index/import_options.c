@@ -22,7 +22,7 @@ const char kin_import_help[] =
     "\n"
     "  -o, --output INDEX   folder of the index; made where it is not there\n"
     "      --keys FILE      a text whose line i is the key of code i (without: ids are the names)\n"
-    "      --tables N       sorted copies that search uses: 1 to 8, or auto (default)\n"
+    "      --tables N       sorted copies that search uses: 1 to 16, or auto (default)\n"
     "      --shards N       files that the codes are divided into (1)\n"
     "      --memory SIZE    what all ranks together may use, such as 8G (half of the machine's)\n"
     "      --keep N         keep the N newest generations and remove older ones (all)\n"

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "proto/shard_format.h"
 #include "worker/plan/plan_build.h"
 #include "worker/plan/rates.h"
 
@@ -34,6 +35,12 @@ uint64_t kin_plan_memory_default(void)
     long pages = sysconf(_SC_PHYS_PAGES), page_bytes = sysconf(_SC_PAGESIZE);
     return pages > 0 && page_bytes > 0 ? (uint64_t)pages * (uint64_t)page_bytes / 2
                                        : (uint64_t)1 << 30;
+}
+
+uint32_t kin_plan_import_tables(uint64_t codes, uint32_t bits, uint32_t shards)
+{
+    return kin_shard_tables_auto(codes / shards + 1, bits,
+                                 kin_plan_memory_default() * 2 / 5 * 4 / shards);
 }
 
 uint64_t kin_import_memory_for_rows(uint64_t memory_bytes, uint64_t ranks)

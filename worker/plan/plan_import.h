@@ -22,6 +22,10 @@ typedef struct kin_import_facts {
 /* Of all ranks where nobody said: half of this machine's. */
 uint64_t kin_plan_memory_default(void);
 
+/* Tables of an import where nobody said how many: what serves the index is such a machine as this
+ * one, whose memory holds all shards with a fifth to spare. */
+uint32_t kin_plan_import_tables(uint64_t codes, uint32_t bits, uint32_t shards);
+
 /* What each of so many ranks may gather; at least 16 MB, however little there is. */
 uint64_t kin_import_memory_for_rows(uint64_t memory_bytes, uint64_t ranks);
 

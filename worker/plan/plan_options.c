@@ -32,7 +32,7 @@ const char kin_plan_help[] =
     "      --cores N         processors of such a machine (of this one)\n"
     "      --bits N          of a code (64)\n"
     "      --shards N        files that the codes are divided into\n"
-    "      --tables N        of an import: 1 to 8, or auto\n"
+    "      --tables N        of an import: 1 to 16, or auto\n"
     "      --memory SIZE     of an import: what all ranks may use, such as 8G\n"
     "      --features, --model, --set, --hasher, --sample, --thumbnail, --keep-features, "
     "--rerank,\n"
@@ -83,10 +83,12 @@ static kin_status parse_sizes(kin_plan_options *o, const char *average, const ch
     if (memory != NULL && (!kin_text_parse_bytes(memory, &o->memory_bytes) || o->memory_bytes == 0))
         return kin_fail(error, KIN_BAD_INPUT, "--memory is %s; it takes a size such as 8G", memory);
     if (strcmp(tables, "auto") == 0) return KIN_OK;
-    if (tables[0] < '1' || tables[0] > '0' + KIN_TABLES_MAX || tables[1] != 0)
+    char *end;
+    long count = strtol(tables, &end, 10);
+    if (*tables < '0' || *tables > '9' || *end != 0 || count < 1 || count > KIN_TABLES_MAX)
         return kin_fail(error, KIN_BAD_INPUT, "--tables is %s; it takes auto, or 1 to %d", tables,
                         KIN_TABLES_MAX);
-    o->tables = (uint32_t)(tables[0] - '0');
+    o->tables = (uint32_t)count;
     return KIN_OK;
 }
 

@@ -137,7 +137,7 @@ static kin_status plan_import(kin_planning *p, kin_error *error)
     if (shards > codes) shards = codes;
     p->shards = (uint32_t)shards;
     p->tables =
-        o->tables > 0 ? o->tables : kin_shard_tables_auto(codes / shards + 1, (uint32_t)o->bits, 0);
+        o->tables > 0 ? o->tables : kin_plan_import_tables(codes, (uint32_t)o->bits, p->shards);
     p->import = (kin_import_facts){.codes = codes,
                                    .bits = (uint32_t)o->bits,
                                    .tables = p->tables,

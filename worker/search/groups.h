@@ -9,8 +9,8 @@
 #include "common/code/code_table.h"
 #include "worker/search/hamming.h"
 
-/* Entries that a kernel looks at in one call. */
-#define KIN_RUN_MAX KIN_HAMMING_BLOCK
+/* Entries that a kernel looks at in one call: the candidates of a piece of a scan are 16 KB. */
+#define KIN_RUN_MAX 2048
 
 /* A query as a table's entries are: turned, by planes, the last of them the tail. */
 typedef struct kin_group_query {

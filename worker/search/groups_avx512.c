@@ -32,6 +32,7 @@ static inline uint32_t append(kin_candidate *candidates, uint32_t found, uint32_
 static inline __m512i ones_of_planes(const uint8_t *group, const __m512i *values, unsigned planes)
 {
     __m512i d = _mm512_setzero_si512();
+#pragma GCC unroll 8
     for (unsigned p = 0; p < planes; p++)
         d = _mm512_add_epi32(d, _mm512_popcnt_epi32(_mm512_xor_si512(
                                     _mm512_loadu_si512(group + (size_t)64 * p), values[p])));

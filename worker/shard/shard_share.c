@@ -333,13 +333,13 @@ kin_status kin_shard_outline_complete(const kin_shard_outline *outline, const ch
                                       void (*tick)(void *user), void *user,
                                       kin_shard_written *written, kin_error *error)
 {
-    uint8_t meta[KIN_SHARD_META_BYTES];
+    uint8_t meta[KIN_SHARD_META_BYTES_MAX];
     int descriptor = open(path, O_WRONLY | O_CLOEXEC);
     if (descriptor < 0) return kin_fail(error, KIN_IO, "cannot open %s: %s", path, strerror(errno));
     kin_shard_meta_build(&outline->meta, meta);
     kin_status status =
         kin_container_joint_write(descriptor, path, outline->file.section[KIN_SHARD_AT_META].offset,
-                                  meta, sizeof meta, error);
+                                  meta, kin_shard_meta_bytes(&outline->meta), error);
     close(descriptor);
     if (status == KIN_OK)
         status =

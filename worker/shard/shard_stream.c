@@ -42,7 +42,7 @@ kin_status kin_shard_stream_open(kin_shard_stream **stream, const char *path,
                                  const kin_shard_facts *facts, kin_error *error)
 {
     kin_shard_stream *made = kin_calloc(1, sizeof *made);
-    uint8_t meta[KIN_SHARD_META_BYTES];
+    uint8_t meta[KIN_SHARD_META_BYTES_MAX];
     kin_placed_section sections[KIN_SHARD_SECTIONS_MAX];
     made->path = kin_strdup(path);
     made->facts = *facts;
@@ -61,8 +61,8 @@ kin_status kin_shard_stream_open(kin_shard_stream **stream, const char *path,
         &made->file, path, KIN_FILE_SHARD, kin_shard_version(&made->meta), sections, count, error);
     kin_shard_meta_build(&made->meta, meta);
     if (status == KIN_OK)
-        status =
-            kin_container_placed_append(made->file, KIN_SHARD_AT_META, meta, sizeof meta, error);
+        status = kin_container_placed_append(made->file, KIN_SHARD_AT_META, meta,
+                                             kin_shard_meta_bytes(&made->meta), error);
     if (status != KIN_OK) kin_shard_stream_destroy(&made);
     *stream = made;
     return status;
