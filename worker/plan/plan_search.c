@@ -16,9 +16,10 @@
 #include "worker/shard/shard_writer.h"
 
 #define QUERIES 256
+/* A query that ends with a scan has read some shells before. */
+#define SCAN_RATIO 1.5
 /* The radius is looked at here, too, to see how it shrinks: so many times fewer codes. */
 #define FEWER 16
-#define FEWER_LOG2 4
 
 void kin_plan_search_name(const kin_search_facts *facts, char name[KIN_FIGURE_NAME_BYTES])
 {
@@ -116,16 +117,19 @@ static void ask(const uint64_t *asked, const kin_search_facts *facts,
     free(heap);
 }
 
-/* The mean over the quantiles; *filled: entries of a bucket that is read. */
+/* The mean over the quantiles, shells taking `ratio` times what their cost says, and none longer
+ * than a scan; *filled: entries of a bucket that is read. */
 static double shells_s(const kin_search_facts *facts, const double *radii, double crowding,
-                       double *filled)
+                       double ratio, double *filled)
 {
     kin_cost_shape shape;
     double sum = 0, read = 0, of = 0, buckets, entries;
     kin_plan_search_shape(facts, &shape);
     shape.crowding = crowding;
+    double most = SCAN_RATIO * kin_cost_shape_scan_ns(&shape);
     for (int i = 0; i < KIN_PLAN_RADII; i++) {
-        sum += kin_cost_shape_ns(&shape, radii[i], &buckets, &entries);
+        double ns = ratio * kin_cost_shape_ns(&shape, radii[i], &buckets, &entries);
+        sum += ns < most ? ns : most;
         read += entries;
         of += buckets;
     }
@@ -172,12 +176,12 @@ static void take_rates(char kind, const kin_search_facts *facts, const answers *
         set_rate(rates, prefix, kind, name, quantiles[i]);
     }
     double power = means[0] > 0 && means[1] > 0 ? log(means[1] / means[0]) / log(FEWER) : 0;
-    (void)shells_s(facts, quantiles, 1, &filled);
+    (void)shells_s(facts, quantiles, 1, 1, &filled);
     double crowding = filled > 0 && met->filled > filled ? met->filled / filled : 1;
     set_rate(rates, prefix, kind, "power", power < 0 ? power : 0);
     set_rate(rates, prefix, kind, "crowding", crowding);
     set_rate(rates, prefix, kind, "ratio",
-             met->seconds / shells_s(facts, quantiles, crowding, &filled));
+             met->seconds / shells_s(facts, quantiles, crowding, 1, &filled));
 }
 
 static kin_status measure_set(char kind, const char *path, const kin_search_facts *facts,
@@ -230,8 +234,8 @@ static double planned_s(char kind, const kin_search_facts *facts, const char *pr
         radii[i] = get_rate(rates, prefix, kind, name) * shrunk;
         if (radii[i] > facts->bits) radii[i] = facts->bits;
     }
-    return shells_s(facts, radii, get_rate(rates, prefix, kind, "crowding"), &filled) *
-           get_rate(rates, prefix, kind, "ratio");
+    return shells_s(facts, radii, get_rate(rates, prefix, kind, "crowding"),
+                    get_rate(rates, prefix, kind, "ratio"), &filled);
 }
 
 void kin_plan_search(kin_search_plan *plan, const kin_search_facts *facts, const kin_figures *rates)

@@ -15,8 +15,10 @@
 #include "worker/plan/rates.h"
 #include "worker/plan/rehearsal.h"
 
-/* Bytes of codes of a small import: more than caches hold. */
-#define IMPORT_BYTES ((uint64_t)48 << 20)
+/* Bytes of codes of a small import: far more than caches hold, and some seconds. */
+#define IMPORT_BYTES ((uint64_t)128 << 20)
+/* Bytes written that say what it takes until they are on the disk, and not only its latency. */
+#define SYNCED_BYTES 33554432.0
 #define IMPORT_CODES_MIN ((uint64_t)1 << 16)
 
 kin_status kin_planning_scratch(kin_planning *p, const char *what, kin_error *error)
@@ -101,9 +103,8 @@ static void take_import(kin_planning *p, const char *prefix, const kin_figures *
         if (strcmp(stages[i], "gather") == 0) each /= passes;
         kin_figures_set_in(&p->rates, prefix, stages[i], each);
     }
-    /* What a small job leaves to be written is in the disk's memory: the disk says more. */
-    double disk = complete / bytes;
-    kin_figures_set_in(&p->rates, prefix, "disk", disk > p->disk_write_s ? disk : p->disk_write_s);
+    double disk = bytes > SYNCED_BYTES ? complete / bytes : p->disk_write_s;
+    kin_figures_set_in(&p->rates, prefix, "disk", disk);
     kin_figures_set_in(&p->rates, prefix, "beside_bytes", beside > 0 ? beside : 0);
     kin_figures_set_in(&p->rates, prefix, "base_bytes", base);
     kin_planning_stamp(p, prefix);

@@ -144,6 +144,10 @@ double kin_cost_shape_ns(const kin_cost_shape *shape, double radius, double *buc
         next[best] *= (double)(shape->part_bits[best] - shells[best]) / (shells[best] + 1);
         shells[best]++;
     }
-    double scan = scan_ns((double)shape->count, shape->entry_bytes[0]);
-    return total < scan ? total : scan;
+    return total;
+}
+
+double kin_cost_shape_scan_ns(const kin_cost_shape *shape)
+{
+    return scan_ns((double)shape->count, shape->entry_bytes[0]);
 }

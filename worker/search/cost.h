@@ -33,8 +33,10 @@ typedef struct kin_cost_shape {
 } kin_cost_shape;
 
 /* Time of a query whose k-th hit is at `radius` (on average: it need not be whole): the cheapest
- * shells until that is proven, or a scan. *buckets, *entries: what is read of shells. */
+ * shells until that is proven. *buckets, *entries: what is read of them. */
 double kin_cost_shape_ns(const kin_cost_shape *shape, double radius, double *buckets,
                          double *entries);
+/* Time of reading all of it. */
+double kin_cost_shape_scan_ns(const kin_cost_shape *shape);
 
 #endif
