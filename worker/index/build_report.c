@@ -122,6 +122,7 @@ void kin_build_report_plan(kin_build_state *build)
     facts->parts_bytes = (uint64_t)kin_figures_get_in(
         &rates, prefix, "parts_bytes",
         (double)(kin_features_memory(build->features) + chunk * facts->dimensions * sizeof(float)));
+    facts->network_bytes = build->network.bytes;
     facts->other_bytes =
         (uint64_t)kin_figures_get_in(&rates, prefix, "other_bytes", (double)other_bytes(build));
     kin_plan_build(&build->plan, facts, &rates, prefix);
@@ -171,6 +172,7 @@ static void job_figures(const kin_build_state *build, const kin_manifest *manife
         {"learns", build->facts.learns},
         {"thumbnail_bytes", (double)times->thumbnail_bytes},
         {"other_bytes", (double)(encoder + build->network.bytes)},
+        {"network_bytes", (double)build->network.bytes},
         {"base_bytes", (double)build->base_bytes},
         {"parts_bytes", (double)build->parts_bytes},
         {"learn_bytes", (double)kin_sampling_memory_of(build, inputs, ranks)},

@@ -18,6 +18,7 @@ typedef struct kin_build_facts {
     double thumbnail_bytes;               /* of an indexed picture, the mean */
     uint64_t key_bytes;                   /* of all keys */
     uint64_t other_bytes;                 /* of a generation: encoder and network */
+    uint64_t network_bytes;               /* of the network alone */
     /* Memory of a rank, as the program says and a trial has shown. */
     uint64_t base_bytes;  /* once it has started and opened its models */
     uint64_t parts_bytes; /* what making parts adds to that */

@@ -205,8 +205,8 @@ static void take_rates(kin_planning *p, const char *prefix, const kin_figures *r
     kin_figures_set_in(rates, prefix, "indexed", indexed / inputs);
     kin_figures_set_in(rates, prefix, "thumbnail_bytes",
                        kin_figures_get_in(report, "job", "thumbnail_bytes", 0) / indexed);
-    static const char *const same[] = {"dimensions", "centred",     "learns",     "other_bytes",
-                                       "base_bytes", "parts_bytes", "learn_bytes"};
+    static const char *const same[] = {"dimensions",    "centred",    "learns",      "other_bytes",
+                                       "network_bytes", "base_bytes", "parts_bytes", "learn_bytes"};
     for (size_t i = 0; i < sizeof same / sizeof *same; i++)
         kin_figures_set_in(rates, prefix, same[i], kin_figures_get_in(report, "job", same[i], 0));
     kin_planning_stamp(p, prefix);
@@ -300,6 +300,7 @@ static void collect_facts(kin_planning *p, const char *prefix, const kin_figures
         .shards = (uint32_t)o->shards,
         .thumbnail_bytes = kin_figures_get_in(rates, prefix, "thumbnail_bytes", 0),
         .other_bytes = (uint64_t)kin_figures_get_in(rates, prefix, "other_bytes", 0),
+        .network_bytes = (uint64_t)kin_figures_get_in(rates, prefix, "network_bytes", 0),
         .base_bytes = (uint64_t)kin_figures_get_in(rates, prefix, "base_bytes", 0),
         .parts_bytes = (uint64_t)kin_figures_get_in(rates, prefix, "parts_bytes", 0),
         .learn_bytes = (uint64_t)kin_figures_get_in(rates, prefix, "learn_bytes", 0)};
