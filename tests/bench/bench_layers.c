@@ -42,7 +42,7 @@ static kin_status open_network(const char *path, int64_t batch, kin_network **ne
     kin_status status = kin_file_read(path, KIN_ONNX_BYTES_MAX, &file, error);
     if (status == KIN_OK) status = kin_onnx_parse(&graph, file.data, file.bytes, NULL, path, error);
     if (status == KIN_OK)
-        status = kin_model_listing_guess(graph, path, &given.shape, &guessed, error);
+        status = kin_model_listing_guess(graph, path, NULL, &given.shape, &guessed, error);
     if (status == KIN_OK && graph->input_count == 0)
         status = kin_fail(error, KIN_BAD_INPUT, "%s: takes no input", path);
     if (status == KIN_OK) {

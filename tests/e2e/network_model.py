@@ -151,9 +151,14 @@ def test_listing():
            done.stdout)
         # 6 x 27 + 6, 8 x 54, 5 x 8 + 5; 41,472 + 27,648 + 40
         ok("645 parameters, 69,160 multiply-adds" in done.stdout, "sums are right", done.stdout)
-        ok(lines[0] == "tensors that can be tapped: first relu conv rows tokens pooled flat out" and
-           lines[1] == "tapped unless said otherwise: flat", "tensors to tap, and the default one",
-           done.stdout)
+        shapes = {"first": "[1][6][16][16]", "relu": "[1][6][16][16]", "conv": "[1][8][8][8]",
+                  "rows": "[1][8][64]", "tokens": "[1][64][8]", "pooled": "[1][8][1][1]",
+                  "flat": "[1][8]", "out": "[1][5]"}
+        listed = [line.split() for line in lines[1:1 + len(shapes)]]
+        ok(lines[0] == "tensors that can be tapped:" and
+           listed == [[shape, name] for name, shape in shapes.items()] and
+           lines[1 + len(shapes)] == "tapped unless said otherwise: flat",
+           "tensors to tap with their shapes, and the default one", done.stdout)
         ok("input   pixels [1][3][16][16]" in lines and "output  out [1][5]" in lines,
            "input and output", done.stdout)
         ok(lines[-1].startswith("memory: weights as they are held ") and
@@ -179,6 +184,14 @@ def test_open_shapes():
     ok("input   x [1][4][10][20]" in done.stdout, "the sidecar's sides", done.stdout, done.stderr)
     write("open.json", b'{"input": {"width": "20"}}')
     refused(1, ["open.json", '"width"'], "open.onnx")
+    os.remove("open.json")
+    done = run("open.onnx", "--set", "size=40x30")
+    ok("input   x [1][4][30][40]" in done.stdout and "  [1][2][30][40]" in done.stdout,
+       "what --set says", done.stdout, done.stderr)
+    refused(1, "sise", "open.onnx", "--set", "sise=40")
+    refused(1, ["--set has pictures of 40 x 40", "[3][16][16]"], GOOD, "--set", "size=40")
+    refused(2, "--shape says the input's shape", "open.onnx", "--set", "size=40", "--shape",
+            "1,4,9,9")
     write("last.onnx", model({"x": ["n", "h", "w", 3]}, [node("Relu", "x", "y")], {}, ["y"]))
     done = run("last.onnx")
     ok("input   x [1][224][224][3]" in done.stdout, "channels may come last", done.stdout,
@@ -187,7 +200,8 @@ def test_open_shapes():
         node("Split", "x", "a b", axis=1),
         node("Relu", "a", "\x1b[31mred")], {}, ["\x1b[31mred", "b"]))
     done = run("names.onnx")
-    ok("\x1b" not in done.stdout and "tapped: a b \\x1b[31mred" in done.stdout and
+    ok("\x1b" not in done.stdout and "  a\n" in done.stdout and
+       "  \\x1b[31mred\n" in done.stdout and
        "output  \\x1b[31mred [1][2]" in done.stdout, "names are escaped; every output is listed",
        done.stdout, done.stderr)
 

@@ -27,12 +27,14 @@ static const char help[] =
     "      --tap TENSOR     give this tensor instead of the model's output; also FILE.onnx:TENSOR\n"
     "  -o, --output OUT.npy where the result of --run goes\n"
     "      --shape N,C,H,W  shape of the input, where the model leaves it open\n"
+    "      --set WORD=VALUE as of build, for these sides: size=299, ...\n"
     "      --reference      plain loops instead of fast kernels, as KINDRED_ENGINE=reference does\n"
     "\n"
     "example: kindred-index model resnet50.onnx --run pictures.npy --tap avgpool -o features.npy\n";
 
 typedef struct model_options {
     const char *run, *tap, *output, *shape;
+    kin_option_list settings;
     bool reference, help;
 } model_options;
 
@@ -133,9 +135,10 @@ static kin_status open_network(const model_options *options, const char *path,
     kin_status status = kin_onnx_open(&graph, path, error);
     if (status == KIN_OK) status = check_run(options, graph, path, error);
     if (status == KIN_OK && wanted.shape_count == 0)
-        status = kin_model_listing_guess(graph, path, &given.shape, &wanted.shape_count, error);
+        status = kin_model_listing_guess(graph, path, &options->settings, &given.shape,
+                                         &wanted.shape_count, error);
     if (status == KIN_OK && options->run == NULL && options->tap == NULL)
-        kin_model_listing_tensors(graph);
+        kin_model_listing_tensors(graph, path, &given.shape);
     if (status == KIN_OK) {
         kin_error why = {0};
         status = kin_network_open(network, &graph, &wanted, &why);
@@ -175,6 +178,7 @@ int kin_model_command(int argc, char **argv)
         {"tap", 0, KIN_OPTION_TEXT, &options.tap, 0, 0, NULL},
         {"output", 'o', KIN_OPTION_TEXT, &options.output, 0, 0, NULL},
         {"shape", 0, KIN_OPTION_TEXT, &options.shape, 0, 0, NULL},
+        {"set", 0, KIN_OPTION_LIST, &options.settings, 0, 0, NULL},
         {"reference", 0, KIN_OPTION_FLAG, &options.reference, 0, 0, NULL},
         {"help", 'h', KIN_OPTION_FLAG, &options.help, 0, 0, NULL},
         {0},
@@ -189,6 +193,11 @@ int kin_model_command(int argc, char **argv)
         status = kin_fail(&error, KIN_BAD_INPUT, "one model is wanted; model --help says more");
     if (status == KIN_OK && (options.run == NULL) != (options.output == NULL))
         status = kin_fail(&error, KIN_BAD_INPUT, "--run IN.npy and -o OUT.npy go together");
+    if (status == KIN_OK && options.settings.count > 0 &&
+        (options.run != NULL || options.shape != NULL))
+        status = kin_fail(&error, KIN_BAD_INPUT,
+                          "--set is about pictures, and %s says the input's shape; leave one out",
+                          options.run != NULL ? "--run" : "--shape");
     if (status != KIN_OK) {
         kin_log(KIN_LOG_ERROR, "%s", error.text);
         return 2;

@@ -8,10 +8,26 @@
 #include "common/base/text.h"
 #include "worker/encode/fast_ops.h"
 #include "worker/encode/fuse.h"
+#include "worker/encode/infer.h"
+#include "worker/encode/onnx_file.h"
 #include "worker/encode/picture_network.h"
 #include "worker/index/models.h"
 
-kin_status kin_model_listing_guess(const kin_graph *graph, const char *path, kin_shape *shape,
+/* Settings say what the sides are; the model may know better. */
+static kin_status check_sides(const kin_shape *own, const kin_network_spec *spec, bool last,
+                              const char *path, kin_error *error)
+{
+    char text[KIN_SHAPE_TEXT_BYTES];
+    int64_t height = own->dims[last ? 1 : 2], width = own->dims[last ? 2 : 3];
+    if ((height < 0 || height == spec->height) && (width < 0 || width == spec->width))
+        return KIN_OK;
+    return kin_fail(error, KIN_BAD_INPUT,
+                    "--set has pictures of %u x %u, and the input of %s is %s",
+                    (unsigned)spec->width, (unsigned)spec->height, path, kin_shape_text(own, text));
+}
+
+kin_status kin_model_listing_guess(const kin_graph *graph, const char *path,
+                                   const kin_option_list *settings, kin_shape *shape,
                                    uint32_t *count, kin_error *error)
 {
     bool assumed;
@@ -21,11 +37,14 @@ kin_status kin_model_listing_guess(const kin_graph *graph, const char *path, kin
     bool open = false;
     for (uint32_t i = 1; i < own->rank; i++)
         open = open || own->dims[i] < 0;
-    if (!open || own->rank != 4) return KIN_OK;
-    kin_status status = kin_model_spec(&spec, path, NULL, NULL, &assumed, error);
-    if (status != KIN_OK) return status;
-    *shape = *own;
+    if ((!open || own->rank != 4) && (settings == NULL || settings->count == 0)) return KIN_OK;
+    kin_status status = kin_model_spec(&spec, path, NULL, settings, &assumed, error);
+    if (status != KIN_OK || own->rank != 4) return status;
     bool channels_last = own->dims[3] == 3 && own->dims[1] != 3;
+    if (settings != NULL && settings->count > 0)
+        status = check_sides(own, &spec, channels_last, path, error);
+    if (status != KIN_OK || !open) return status;
+    *shape = *own;
     const int64_t first[4] = {1, 3, spec.height, spec.width};
     const int64_t last[4] = {1, spec.height, spec.width, 3};
     for (uint32_t i = 0; i < 4; i++)
@@ -34,25 +53,56 @@ kin_status kin_model_listing_guess(const kin_graph *graph, const char *path, kin
     return KIN_OK;
 }
 
-void kin_model_listing_tensors(const kin_graph *graph)
+/* The graph once more, with its shapes; NULL where they cannot be told, which opening says. */
+static kin_graph *infer_again(const char *path, const kin_shape *shape)
+{
+    kin_graph *graph = NULL;
+    kin_error error;
+    if (kin_onnx_open(&graph, path, &error) != KIN_OK) return NULL;
+    for (uint32_t i = 0; i < graph->input_count; i++) {
+        kin_shape *own = &graph->values[graph->inputs[i]].tensor.shape;
+        if (i == 0 && shape->rank > 0) *own = *shape;
+        if (own->rank > 0 && own->dims[0] < 0) own->dims[0] = 1;
+    }
+    kin_graph_floats(graph);
+    if (kin_graph_infer(graph, &error) != KIN_OK) kin_graph_destroy(&graph);
+    return graph;
+}
+
+static void print_tensor(const char *name, const kin_graph *shaped)
+{
+    char text[KIN_SHAPE_TEXT_BYTES] = "";
+    kin_buffer line = {0};
+    uint32_t value = shaped == NULL ? KIN_VALUE_NONE : kin_graph_find(shaped, name);
+    if (value != KIN_VALUE_NONE && shaped->values[value].tensor.data != NULL)
+        return; /* a constant says nothing of a picture */
+    if (value != KIN_VALUE_NONE && shaped->values[value].tensor.shape.rank > 0)
+        kin_shape_text(&shaped->values[value].tensor.shape, text);
+    kin_buffer_printf(&line, "  %-24s ", text);
+    kin_text_append_escaped(&line, name, strlen(name));
+    kin_buffer_append_byte(&line, '\n');
+    fwrite(line.data, 1, line.bytes, stdout);
+    kin_buffer_fini(&line);
+}
+
+void kin_model_listing_tensors(const kin_graph *graph, const char *path, const kin_shape *shape)
 {
     const char *tap = kin_picture_network_default_tap(graph);
+    kin_graph *shaped = infer_again(path, shape);
     kin_buffer line = {0};
-    kin_buffer_append_string(&line, "tensors that can be tapped:");
+    printf("tensors that can be tapped:\n");
     for (uint32_t n = 0; n < graph->node_count; n++) {
         const kin_node *node = &graph->nodes[n];
-        for (uint32_t i = 0; i < node->output_count; i++) {
-            if (node->outputs[i] == KIN_VALUE_NONE) continue;
-            const char *name = graph->values[node->outputs[i]].name;
-            kin_buffer_append_byte(&line, ' ');
-            kin_text_append_escaped(&line, name, strlen(name));
-        }
+        for (uint32_t i = 0; i < node->output_count; i++)
+            if (node->outputs[i] != KIN_VALUE_NONE)
+                print_tensor(graph->values[node->outputs[i]].name, shaped);
     }
-    kin_buffer_append_string(&line, "\ntapped unless said otherwise: ");
+    kin_buffer_append_string(&line, "tapped unless said otherwise: ");
     kin_text_append_escaped(&line, tap == NULL ? "-" : tap, tap == NULL ? 1 : strlen(tap));
     kin_buffer_append_string(&line, "\n\n");
     fwrite(line.data, 1, line.bytes, stdout);
     kin_buffer_fini(&line);
+    kin_graph_destroy(&shaped);
 }
 
 /* Multiplications and additions of pairs that a node does; 0 for those that do little. Networks
