@@ -1,4 +1,5 @@
-/* An encoder file for vectors of another name. */
+/* An encoder file with another word on it: for vectors of another name, or with what was measured.
+ */
 #ifndef PROTO_ENCODER_RENAME_H
 #define PROTO_ENCODER_RENAME_H
 
@@ -11,5 +12,11 @@
 KIN_MUST_USE kin_status kin_encoder_file_renamed(kin_buffer *out, const void *data, size_t bytes,
                                                  const char *name, const char *features,
                                                  const char *decoder, kin_error *error);
+
+/* Appends the encoder file `data` [bytes] of version 2 or 3 with text (printable ASCII, tabs and
+ * line feeds) as its quality, instead of what it says there, and nothing else changed. */
+KIN_MUST_USE kin_status kin_encoder_file_measured(kin_buffer *out, const void *data, size_t bytes,
+                                                  const char *name, const kin_buffer *text,
+                                                  kin_error *error);
 
 #endif

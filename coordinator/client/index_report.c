@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/base/text.h"
+#include "proto/encoder_quality.h"
 
 #define HISTOGRAM_BINS 10
 #define DISTANCE_BINS 16
@@ -19,7 +20,13 @@ static double entropy(double chance)
     return -chance * log2(chance) - (1 - chance) * log2(1 - chance);
 }
 
-void kin_index_figures_compute(kin_index_figures *figures, const kin_manifest *manifest)
+static unsigned bits_of(const kin_manifest *manifest, uint32_t learned_bits)
+{
+    return learned_bits > 0 && learned_bits < manifest->bits ? learned_bits : manifest->bits;
+}
+
+void kin_index_figures_compute(kin_index_figures *figures, const kin_manifest *manifest,
+                               uint32_t learned_bits)
 {
     memset(figures, 0, sizeof *figures);
     for (int reason = 0; reason < KIN_REASON_COUNT; reason++)
@@ -33,7 +40,7 @@ void kin_index_figures_compute(kin_index_figures *figures, const kin_manifest *m
     double pictures = (double)manifest->indexed;
     figures->bytes_a_picture = (double)figures->shard_bytes / pictures;
     figures->balance = (double)largest * manifest->shard_count / pictures;
-    for (unsigned i = 0; i < manifest->bits; i++) {
+    for (unsigned i = 0; i < bits_of(manifest, learned_bits); i++) {
         uint64_t ones = manifest->bit_ones[i];
         figures->dead_bits += ones == 0 || ones == manifest->indexed;
         figures->entropy_bits += entropy((double)ones / pictures);
@@ -72,10 +79,10 @@ static void append_shards(kin_buffer *out, const kin_manifest *manifest)
 }
 
 /* How many bits are 1 in 0-10 %, 10-20 %, ... of the pictures: good codes are near 50 %. */
-static void append_histogram(kin_buffer *out, const kin_manifest *manifest)
+static void append_histogram(kin_buffer *out, const kin_manifest *manifest, unsigned bits)
 {
     unsigned bin[HISTOGRAM_BINS] = {0}, largest = 1;
-    for (unsigned i = 0; i < manifest->bits; i++) {
+    for (unsigned i = 0; i < bits; i++) {
         double share = (double)manifest->bit_ones[i] / (double)manifest->indexed;
         unsigned b = (unsigned)(share * HISTOGRAM_BINS);
         if (b >= HISTOGRAM_BINS) b = HISTOGRAM_BINS - 1;
@@ -91,20 +98,21 @@ static void append_histogram(kin_buffer *out, const kin_manifest *manifest)
 }
 
 static void append_health(kin_buffer *out, const kin_manifest *manifest,
-                          const kin_index_figures *figures)
+                          const kin_index_figures *figures, uint32_t learned_bits)
 {
+    unsigned bits = bits_of(manifest, learned_bits);
     char distinct[32], largest[32];
     kin_buffer_printf(out, "\ncode health\n  distinct codes  %s, the commonest of %s pictures\n",
                       kin_text_count(manifest->distinct_codes, distinct),
                       kin_text_count(manifest->largest_bucket, largest));
     kin_buffer_printf(out, "  entropy         at most %.1f of %u bits\n  dead bits       %u\n",
-                      figures->entropy_bits, manifest->bits, figures->dead_bits);
+                      figures->entropy_bits, bits, figures->dead_bits);
     if (manifest->correlation_count > 0) kin_buffer_append_string(out, "  correlated bits ");
     for (uint32_t i = 0; i < manifest->correlation_count && i < CORRELATIONS_SHOWN; i++)
         kin_buffer_printf(out, "%s%u and %u (%+.2f)", i > 0 ? ", " : "", manifest->correlation[i].a,
                           manifest->correlation[i].b, manifest->correlation[i].phi);
     if (manifest->correlation_count > 0) kin_buffer_append_byte(out, '\n');
-    append_histogram(out, manifest);
+    append_histogram(out, manifest, bits);
 }
 
 /* How far apart pictures are that have nothing to do with each other: far more spread than fair
@@ -138,11 +146,35 @@ static void append_distances(kin_buffer *out, const kin_manifest *manifest,
     }
 }
 
+/* Codes may have fewer bits than are stored: said beside the hasher's name. */
+static void append_encoder(kin_buffer *out, const kin_manifest *manifest,
+                           const kin_index_card *card, const char *digest)
+{
+    kin_buffer_printf(out, "\nencoder %.32s\n  code            %u bits by %s", digest,
+                      manifest->bits, manifest->hasher);
+    if (bits_of(manifest, card->learned_bits) < manifest->bits)
+        kin_buffer_printf(out, ", %u learned,", (unsigned)card->learned_bits);
+    kin_buffer_printf(out, " of %s (%u numbers)\n", manifest->features, manifest->dimensions);
+}
+
+static void append_quality(kin_buffer *out, const kin_index_card *card)
+{
+    kin_buffer sentence = {0};
+    kin_encoder_quality_sentence(&sentence, &card->quality);
+    if (sentence.bytes > 0) {
+        kin_buffer_append_string(out, "  measured        ");
+        kin_buffer_append(out, sentence.data, sentence.bytes);
+        kin_buffer_append_byte(out, '\n');
+    }
+    kin_buffer_fini(&sentence);
+}
+
 void kin_index_report_append(kin_buffer *out, const char *index, const char *generation,
-                             const kin_manifest *manifest, const kin_code_survey *survey)
+                             const kin_manifest *manifest, const kin_index_card *card,
+                             const kin_code_survey *survey)
 {
     kin_index_figures figures;
-    kin_index_figures_compute(&figures, manifest);
+    kin_index_figures_compute(&figures, manifest, card->learned_bits);
     char count[32], bytes[32], picture_bytes[32], digest[33];
     kin_digest_text(&manifest->fingerprint, digest);
     kin_text_append_escaped(out, index, strlen(index));
@@ -163,15 +195,14 @@ void kin_index_report_append(kin_buffer *out, const char *index, const char *gen
                           kin_text_bytes(manifest->value_dimensions * manifest->indexed, bytes));
     else
         kin_buffer_append_string(out, "  re-ranking      no values are kept (build --rerank)\n");
-    kin_buffer_printf(out, "\nencoder %.32s\n  code            %u bits by %s of %s (%u numbers)\n",
-                      digest, manifest->bits, manifest->hasher, manifest->features,
-                      manifest->dimensions);
+    append_encoder(out, manifest, card, digest);
     kin_buffer_printf(
         out, "  learned from    %s pictures, seed %" PRIu64 "\n  decoder         %s\n",
         kin_text_count(manifest->training_pictures, count), manifest->seed, manifest->decoder);
+    append_quality(out, card);
     kin_buffer_printf(out, "\n%u shard%s, the largest %.2f times the mean\n", manifest->shard_count,
                       manifest->shard_count == 1 ? "" : "s", figures.balance);
     append_shards(out, manifest);
-    if (manifest->indexed > 0) append_health(out, manifest, &figures);
+    if (manifest->indexed > 0) append_health(out, manifest, &figures, card->learned_bits);
     if (survey != NULL && survey->pairs > 0) append_distances(out, manifest, survey);
 }

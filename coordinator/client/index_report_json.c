@@ -3,6 +3,7 @@
 
 #include "common/base/text.h"
 #include "coordinator/client/index_report.h"
+#include "proto/encoder_quality.h"
 
 static void append_string(kin_buffer *out, const char *member, const char *text)
 {
@@ -24,7 +25,8 @@ static void append_rejected(kin_buffer *out, const kin_manifest *manifest)
     kin_buffer_append_string(out, "}, ");
 }
 
-static void append_encoder(kin_buffer *out, const kin_manifest *manifest)
+static void append_encoder(kin_buffer *out, const kin_manifest *manifest,
+                           const kin_index_card *card)
 {
     char digest[33];
     kin_digest_text(&manifest->fingerprint, digest);
@@ -33,9 +35,16 @@ static void append_encoder(kin_buffer *out, const kin_manifest *manifest)
     append_string(out, "features", manifest->features);
     append_string(out, "hasher", manifest->hasher);
     append_string(out, "decoder", manifest->decoder);
-    kin_buffer_printf(
-        out, "\"dimensions\": %u, \"training_pictures\": %" PRIu64 ", \"seed\": %" PRIu64 "}, ",
-        manifest->dimensions, manifest->training_pictures, manifest->seed);
+    kin_buffer_printf(out,
+                      "\"dimensions\": %u, \"training_pictures\": %" PRIu64 ", \"seed\": %" PRIu64,
+                      manifest->dimensions, manifest->training_pictures, manifest->seed);
+    if (card->learned_bits > 0)
+        kin_buffer_printf(out, ", \"learned_bits\": %u", (unsigned)card->learned_bits);
+    if (card->quality.bytes > 0) {
+        kin_buffer_append_string(out, ", \"quality\": ");
+        kin_encoder_quality_json(out, &card->quality);
+    }
+    kin_buffer_append_string(out, "}, ");
 }
 
 static void append_shards(kin_buffer *out, const kin_manifest *manifest)
@@ -87,10 +96,11 @@ static void append_health(kin_buffer *out, const kin_manifest *manifest,
 }
 
 void kin_index_report_append_json(kin_buffer *out, const char *index, const char *generation,
-                                  const kin_manifest *manifest, const kin_code_survey *survey)
+                                  const kin_manifest *manifest, const kin_index_card *card,
+                                  const kin_code_survey *survey)
 {
     kin_index_figures figures;
-    kin_index_figures_compute(&figures, manifest);
+    kin_index_figures_compute(&figures, manifest, card->learned_bits);
     kin_buffer_append_byte(out, '{');
     append_string(out, "index", index);
     append_string(out, "generation", generation);
@@ -108,7 +118,7 @@ void kin_index_report_append_json(kin_buffer *out, const char *index, const char
                       manifest->bits, manifest->thumbnail_side, manifest->picture_bytes,
                       figures.shard_bytes, figures.bytes_a_picture, figures.balance,
                       manifest->value_dimensions, manifest->value_dimensions * manifest->indexed);
-    append_encoder(out, manifest);
+    append_encoder(out, manifest, card);
     append_shards(out, manifest);
     append_health(out, manifest, &figures, survey);
     kin_buffer_append_string(out, "}\n");

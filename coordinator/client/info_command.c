@@ -43,19 +43,15 @@ static void survey_codes(const char *folder, const kin_manifest *manifest, kin_c
     survey->pairs = 0;
 }
 
-/* Codes may have fewer bits than are stored: said beside the hasher's name. A generation whose
- * encoder cannot be read is reported as its manifest describes it; kindred verify says more. */
-static void tell_learned_bits(const char *folder, kin_manifest *manifest)
+/* A generation whose encoder cannot be read is reported as its manifest describes it; kindred
+ * verify says more. The card borrows bytes. */
+static void read_card(const char *folder, kin_buffer *bytes, kin_index_card *card)
 {
     char *path = kin_path_join(folder, KIN_ENCODER_FILE);
-    kin_buffer bytes = {0};
     kin_encoder_file file;
-    if (kin_file_read(path, KIN_ENCODER_FILE_BYTES_MAX, &bytes, NULL) == KIN_OK &&
-        kin_encoder_file_parse(&file, bytes.data, bytes.bytes, path, NULL) == KIN_OK &&
-        file.card.bits < manifest->bits)
-        snprintf(manifest->hasher, sizeof manifest->hasher, "%s, %hu learned,", file.card.method,
-                 (unsigned short)file.card.bits);
-    kin_buffer_fini(&bytes);
+    if (kin_file_read(path, KIN_ENCODER_FILE_BYTES_MAX, bytes, NULL) == KIN_OK &&
+        kin_encoder_file_parse(&file, bytes->data, bytes->bytes, path, NULL) == KIN_OK)
+        *card = (kin_index_card){.learned_bits = file.card.bits, .quality = file.quality};
     free(path);
 }
 
@@ -69,12 +65,14 @@ static kin_status report(const char *index, bool json, kin_buffer *out, kin_erro
     if (status != KIN_OK) return status;
     kin_code_survey survey;
     survey_codes(folder, &manifest, &survey);
-    if (json) {
-        kin_index_report_append_json(out, index, generation, &manifest, &survey);
-    } else {
-        tell_learned_bits(folder, &manifest);
-        kin_index_report_append(out, index, generation, &manifest, &survey);
-    }
+    kin_index_card card = {0};
+    kin_buffer bytes = {0};
+    read_card(folder, &bytes, &card);
+    if (json)
+        kin_index_report_append_json(out, index, generation, &manifest, &card, &survey);
+    else
+        kin_index_report_append(out, index, generation, &manifest, &card, &survey);
+    kin_buffer_fini(&bytes);
     kin_manifest_fini(&manifest);
     free(folder);
     return KIN_OK;

@@ -16,6 +16,7 @@ from PIL import Image
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 sys.dont_write_bytecode = True
 import index_job  # noqa: E402
+from encoder_reader import read_encoder, sections  # noqa: E402
 from index_job import build, current, said  # noqa: E402
 from make_pictures import make  # noqa: E402
 from tap import BIN, finish, ok  # noqa: E402
@@ -143,7 +144,12 @@ def test_narrow():
        and len(np.unique(codes[:, 1])) > 1, "the bits behind the 72nd are zero")
     told = subprocess.run([os.path.join(BIN, "kindred"), "info", path("narrow")],
                           capture_output=True, text=True, check=False).stdout
-    ok("128 bits by itq, 72 learned, of file/" in told, "kindred info says so", told)
+    ok("128 bits by itq, 72 learned, of file/" in told and "measured " in told,
+       "kindred info says so, and what was measured", told)
+    told = json.loads(subprocess.run([os.path.join(BIN, "kindred"), "info", path("narrow"), "--json"],
+                                     capture_output=True, text=True, check=False).stdout)
+    ok(told["encoder"]["learned_bits"] == 72 and 0 < told["encoder"]["quality"]["near-found"] <= 1 and
+       told["code"]["dead_bits"] == 0, "as JSON, too", told["encoder"])
     checked = subprocess.run([os.path.join(BIN, "kindred-verify"), path("narrow")],
                              capture_output=True, text=True, check=False)
     ok(checked.returncode == 0, "kindred verify finds nothing", checked.stdout, checked.stderr)
@@ -242,6 +248,48 @@ def test_options():
        "without pretraining", said(done))
 
 
+def test_quality():
+    """What the card says was measured, against numpy: itq, whose queries are every tenth row."""
+    classes = RNG.integers(0, 4, 700)
+    centres = RNG.integers(0, 256, (4, 8, 8))
+    images = np.clip(centres[classes] + RNG.normal(0, 160, (700, 8, 8)), 0, 255).astype(np.uint8)
+    with open(path("images"), "wb") as file:
+        file.write(bytes([0, 0, 8, 3]) + np.array(images.shape, ">u4").tobytes() + images.tobytes())
+    with open(path("kinds"), "wb") as file:
+        file.write(bytes([0, 0, 8, 1]) + np.array([700], ">u4").tobytes() +
+                   classes.astype(np.uint8).tobytes())
+    done = train(2, "-o", "measured", "--bits", "16", "idx:images,kinds")
+    with open(path("measured"), "rb") as file:
+        data = file.read()
+    said_so = dict(line.split("\t") for line in
+                   sections(data)["quality"].decode().splitlines()) if data else {}
+    _, planes, thresholds = read_encoder(data)
+    rows = images.reshape(700, -1).astype(np.float32) / np.float32(255)
+    bits = rows @ planes.T.astype(np.float32) > thresholds
+    ask = np.arange(700) % 10 == 5
+    units = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    near = np.argsort(-(units[ask] @ units[~ask].T), axis=1, kind="stable")[:, :10]
+    order = np.argsort((bits[ask][:, None] != bits[~ask][None]).sum(2), axis=1, kind="stable")
+    found = np.mean([np.isin(near[i], order[i, :63]).mean() for i in range(70)])
+    right = classes[~ask][order] == classes[ask][:, None]
+    ranks = np.arange(1, 631)
+    precision = np.mean([(right[i].cumsum() / ranks)[right[i]].mean() for i in range(70)])
+    ok(done.returncode == 0 and said_so["queries"] == "70" and said_so["database"] == "630" and
+       said_so["first"] == "63" and said_so["queries-are"] == "learned-from" and
+       abs(float(said_so["near-found"]) - found) < 2e-3 and
+       abs(float(said_so["map"]) - precision) < 2e-3 and
+       abs(float(said_so["precision"]) - right[:, :63].mean()) < 2e-3,
+       "what is measured is what numpy measures", said_so, found, precision)
+    ok("among the first 63 hits; mAP 0." in said(done), "and is said", said(done))
+    done = train(0, "-o", "told", "--hasher", "supervised", "--layers", "none", "--bits", "16",
+                 "--epochs", "20", "idx:images,kinds")
+    ok("classes right 0." in said(done) and "rows held out" in said(done),
+       "of a method that holds rows out, on these", said(done))
+    few = train(0, "-o", "few", "--sample", "40", "--bits", "16", "data.npy")
+    ok(few.returncode == 0 and "measured" not in said(few), "a small sample says nothing",
+       said(few))
+
+
 def refuse(done, words_of_it, status=1):
     text = said(done)
     ok(done.returncode == status and text.count("\n") <= 2 and re.search(words_of_it, text),
@@ -290,5 +338,6 @@ with WORK:
     test_given()
     test_classify()
     test_options()
+    test_quality()
     test_mistakes()
 finish()

@@ -213,11 +213,12 @@ static void read_rows(void *user, uint64_t first, uint64_t count, float *vectors
     if (status != KIN_OK) kin_comm_fail(job->comm, &error);
 }
 
-/* The classes of the rows that are learned from, where the method wants some. */
-static void take_labels(train_job *job, kin_train_source *source)
+/* The classes of the rows that are learned from, where the method wants some; else it is measured
+ * by them. */
+static void take_labels(train_job *job, kin_train_source *source, kin_training *training)
 {
     const uint32_t *labels = kin_dataset_labels(job->dataset);
-    if (labels == NULL || !kin_hasher_options_wants_labels(&job->hasher)) return;
+    if (labels == NULL) return;
     source->class_count = kin_dataset_classes(job->dataset);
     job->labels = kin_malloc(job->count * sizeof *job->labels);
     job->class_names = kin_malloc(source->class_count * sizeof *job->class_names);
@@ -225,6 +226,12 @@ static void take_labels(train_job *job, kin_train_source *source)
         job->labels[i] = labels[row_of(job, i)];
     for (uint32_t c = 0; c < source->class_count; c++)
         job->class_names[c] = kin_dataset_class_name(job->dataset, c);
+    if (!kin_hasher_options_wants_labels(&job->hasher)) {
+        training->labels = job->labels;
+        training->class_count = source->class_count;
+        source->class_count = 0;
+        return;
+    }
     source->labels = job->labels;
     source->class_names = job->class_names;
 }
@@ -305,7 +312,7 @@ static kin_status learn(train_job *job, kin_training *training, kin_error *error
     kin_buffer file = {0};
     kin_train_source source = {
         .count = job->count, .dimensions = training->dimensions, .read = read_rows, .user = job};
-    take_labels(job, &source);
+    take_labels(job, &source, training);
     if (is_root(job)) kin_progress_begin(job->progress, "learning the codes", 0, 0);
     kin_status status = kin_training_run(training, &source, &file, error);
     if (status != KIN_OK) kin_comm_fail_together(job->comm, error);

@@ -10,7 +10,10 @@
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/text.h"
+#include "proto/encoder_quality.h"
+#include "proto/encoder_rename.h"
 #include "worker/dataset/dataset.h"
+#include "worker/eval/quality.h"
 
 /* A state is at most a dozen copies of the weights of a hasher. */
 #define STATE_BYTES_MAX ((size_t)16 * KIN_HASHER_WEIGHTS_MAX * sizeof(float))
@@ -150,8 +153,10 @@ size_t kin_training_memory_of(const kin_training *training, uint64_t vectors, ui
 {
     uint64_t slices = rank < KIN_TRAIN_SLICES ? (KIN_TRAIN_SLICES - rank + ranks - 1) / ranks : 0;
     kin_train_options options = options_of(training);
-    return kin_train_memory(&options, (int)rank, slices,
-                            vectors * slices / KIN_TRAIN_SLICES + slices);
+    size_t learn =
+        kin_train_memory(&options, (int)rank, slices, vectors * slices / KIN_TRAIN_SLICES + slices);
+    size_t measure = rank == 0 ? kin_quality_bytes(training->dimensions) : 0;
+    return learn > measure ? learn : measure;
 }
 
 /* The rows of a source that have a class. */
@@ -178,6 +183,59 @@ static void init_classed(classed *made, const kin_train_source *source)
         made->rows[made->count] = i;
         made->labels[made->count++] = source->labels[i];
     }
+}
+
+static void beat(void *user)
+{
+    kin_comm_tick(((run *)user)->training->comm);
+}
+
+static void say_measured(const kin_buffer *text)
+{
+    kin_buffer line = {0};
+    kin_encoder_quality_sentence(&line, &(kin_encoder_text){(const char *)text->data, text->bytes});
+    kin_buffer_append_byte(&line, 0);
+    kin_log(KIN_LOG_INFO, "measured: %s", (const char *)line.data);
+    kin_buffer_fini(&line);
+}
+
+/* What was learned, measured: rank 0's file, to all. */
+static kin_status measure(run *r, const kin_train_options *options, const kin_train_source *source,
+                          const uint32_t *labels, uint32_t class_count, kin_buffer *file,
+                          size_t start, kin_error *error)
+{
+    kin_buffer text = {0}, measured = {0};
+    kin_status status = KIN_OK;
+    uint64_t bytes = 0;
+    if (kin_comm_rank(r->training->comm) == 0) {
+        kin_quality_options quality = {.train = options,
+                                       .source = source,
+                                       .labels = labels,
+                                       .class_count = class_count,
+                                       .file = file->data + start,
+                                       .bytes = file->bytes - start,
+                                       .tick = beat,
+                                       .user = r};
+        status = kin_quality_measure(&quality, &text, error);
+        if (status == KIN_OK && text.bytes > 0)
+            status = kin_encoder_file_measured(&measured, file->data + start, file->bytes - start,
+                                               "the new encoder", &text, error);
+        if (status != KIN_OK) kin_comm_fail(r->training->comm, error);
+        kin_progress_clear(r->training->progress);
+        if (text.bytes > 0) say_measured(&text);
+        bytes = measured.bytes;
+    }
+    kin_comm_broadcast(r->training->comm, &bytes, sizeof bytes);
+    if (bytes > 0) {
+        file->bytes = start;
+        uint8_t *target = kin_buffer_reserve(file, bytes);
+        if (measured.bytes > 0) memcpy(target, measured.data, bytes);
+        kin_comm_broadcast(r->training->comm, target, bytes);
+        file->bytes += bytes;
+    }
+    kin_buffer_fini(&text);
+    kin_buffer_fini(&measured);
+    return status;
 }
 
 kin_status kin_training_run(const kin_training *training, const kin_train_source *source,
@@ -212,7 +270,12 @@ kin_status kin_training_run(const kin_training *training, const kin_train_source
                                       .class_count = source->class_count,
                                       .class_names = source->class_names};
     }
+    size_t start = file->bytes;
+    bool learned_by = used.labels != NULL;
     kin_status status = kin_train(&context, &options, &used, file, error);
+    if (status == KIN_OK)
+        status = measure(&r, &options, &used, learned_by ? used.labels : training->labels,
+                         learned_by ? used.class_count : training->class_count, file, start, error);
     free(rows.rows);
     free(rows.labels);
     return status;

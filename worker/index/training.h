@@ -20,6 +20,10 @@ typedef struct kin_training {
     const char *features, *decoder;
     kin_digest data;
     uint32_t dimensions;
+    /* Classes of the source's rows that are measured by, where the method does not learn from them:
+     * [source's count] below class_count, or KIN_NO_CLASS; NULL: there are none. */
+    const uint32_t *labels;
+    uint32_t class_count;
 } kin_training;
 
 /* The most memory that learning takes on this rank. */
@@ -28,7 +32,8 @@ size_t kin_training_memory(const kin_training *training, uint64_t vectors);
 size_t kin_training_memory_of(const kin_training *training, uint64_t vectors, uint64_t rank,
                               uint64_t ranks);
 
-/* All ranks together: appends the encoder file. Labels of the source may be KIN_NO_CLASS: where the
+/* All ranks together: appends the encoder file, with what was measured on its card, which rank 0
+ * says. Labels of the source may be KIN_NO_CLASS: where the
  * method wants classes, rows without one are left out. The state is left in the folder. */
 KIN_MUST_USE kin_status kin_training_run(const kin_training *training,
                                          const kin_train_source *source, kin_buffer *file,

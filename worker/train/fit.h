@@ -53,6 +53,12 @@ typedef struct kin_fit_split {
 void kin_fit_split_init(kin_fit_split *split, uint64_t count, double held_out, uint64_t seed);
 void kin_fit_split_fini(kin_fit_split *split);
 
+/* What learning from count vectors with these options (not yet resolved) holds out, of *taken
+ * vectors: vector i of them is vector i * count / *taken. False: nothing; the split is there, too,
+ * the caller calls fini. */
+bool kin_train_held_out(const kin_train_options *given, uint64_t count, kin_fit_split *split,
+                        uint64_t *taken);
+
 /* Rows of a batch, and of its largest slice. */
 size_t kin_fit_batch_rows(const kin_fit_split *split, uint32_t batch);
 size_t kin_fit_slice_rows(const kin_fit_split *split, uint32_t batch);

@@ -10,6 +10,7 @@
 #include "worker/train/autoencoder.h"
 #include "worker/train/descent.h"
 #include "worker/train/draft.h"
+#include "worker/train/fit.h"
 #include "worker/train/linear.h"
 #include "worker/train/moments.h"
 #include "worker/train/neighbour.h"
@@ -220,6 +221,21 @@ static void describe(const kin_train_options *o, kin_draft *draft)
     else
         kin_buffer_printf(text, "dropout=%g\ninput-dropout=%g\n", o->dropout, o->input_dropout);
     kin_buffer_append_string(&draft->curve, "phase\tepoch\tloss\terror\tbalance\trate\theld-out\n");
+}
+
+bool kin_train_held_out(const kin_train_options *given, uint64_t count, kin_fit_split *split,
+                        uint64_t *taken)
+{
+    kin_train_options options = with_defaults(given, count);
+    const kin_neighbour_options usual = KIN_NEIGHBOUR_OPTIONS_DEFAULT;
+    const kin_neighbour_options *graph = options.neighbour != NULL ? options.neighbour : &usual;
+    bool neighbour = strcmp(options.method, "neighbour") == 0;
+    bool walks = strcmp(options.method, "autoencoder") == 0 && graph->walk > 0;
+    bool cut = (neighbour || walks) && count > KIN_NEIGHBOUR_SAMPLE_MAX;
+    *taken = cut ? KIN_NEIGHBOUR_SAMPLE_MAX : count;
+    bool holds = neighbour || find_method(options.method)->descends;
+    kin_fit_split_init(split, *taken, holds ? options.held_out : 0, options.seed);
+    return split->held_out_count > 0;
 }
 
 kin_status kin_train(const kin_train_context *context, const kin_train_options *given,
