@@ -67,12 +67,20 @@ static void fini(curves *c)
     }
 }
 
+/* The last phase that is a line: what comes behind it may be one step. */
+static const phase *longest_last(const curves *c)
+{
+    for (uint32_t p = c->count; p-- > 0;)
+        if (c->phases[p].count > 1) return &c->phases[p];
+    return &c->phases[c->count - 1];
+}
+
 static void draw(const curves *c, const char *title, kin_buffer *png)
 {
     static const char *const names[] = {[ERROR] = "error",
                                         [BALANCE] = "distance of the bits' means from one half",
                                         [RATE] = "learning rate"};
-    const phase *last = &c->phases[c->count - 1];
+    const phase *last = longest_last(c);
     kin_plot_line loss[] = {
         {.name = "learned from", .x = last->x, .y = last->numbers[LOSS], .count = last->count},
         {.name = "held out", .x = last->x, .y = last->numbers[HELD_OUT], .count = last->count}};
