@@ -8,67 +8,31 @@
  * one's numbers are counted). */
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "common/base/clock.h"
 #include "common/base/cpu.h"
-#include "common/base/file.h"
 #include "common/base/memory.h"
 #include "common/base/options.h"
-#include "common/base/random.h"
+#include "tests/support/bench_model.h"
 #include "worker/encode/blas.h"
 #include "worker/encode/fast_ops.h"
 #include "worker/encode/network.h"
-#include "worker/encode/onnx_file.h"
-#include "worker/index/model_listing.h"
 
 #define RUNS_MIN 5
 #define RUNS_MAX 1000
-
-static int compare(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
 
 static kin_status open_network(const char *path, int64_t batch, kin_network **network,
                                kin_error *error)
 {
     kin_graph *graph = NULL;
-    kin_network_input_shape given = {0};
+    kin_network_input_shape given;
     kin_network_options options = {.shapes = &given, .shape_count = 1};
-    uint32_t guessed = 0;
     kin_buffer file = {0};
-    kin_status status = kin_file_read(path, KIN_ONNX_BYTES_MAX, &file, error);
-    if (status == KIN_OK) status = kin_onnx_parse(&graph, file.data, file.bytes, NULL, path, error);
-    if (status == KIN_OK)
-        status = kin_model_listing_guess(graph, path, NULL, &given.shape, &guessed, error);
-    if (status == KIN_OK && graph->input_count == 0)
-        status = kin_fail(error, KIN_BAD_INPUT, "%s: takes no input", path);
-    if (status == KIN_OK) {
-        if (guessed == 0) given.shape = graph->values[graph->inputs[0]].tensor.shape;
-        given.shape.dims[0] = batch;
-        status = kin_network_open(network, &graph, &options, error);
-    }
+    kin_status status = bench_model_open(path, batch, &file, &graph, &given, error);
+    if (status == KIN_OK) status = kin_network_open(network, &graph, &options, error);
     kin_graph_destroy(&graph);
     kin_buffer_fini(&file);
     return status;
-}
-
-static void fill_input(kin_network *network)
-{
-    kin_random random = {.state = 1};
-    kin_tensor *input = kin_network_input(network, 0);
-    for (int64_t k = 0; k < kin_tensor_count(input); k++)
-        kin_tensor_set(input, k, 2 * kin_random_unit(&random) - 1);
-}
-
-/* Of this thread: what others do to the machine counts as little as can be. */
-static int64_t thread_ns(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-    return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
 }
 
 /* times [steps][RUNS_MAX] in ms. Returns the number of runs. */
@@ -80,9 +44,10 @@ static size_t measure(kin_network *network, int64_t seconds, double *times)
     int64_t until = kin_clock_ns() + seconds * 1000000000;
     for (; runs < RUNS_MIN || (kin_clock_ns() < until && runs < RUNS_MAX); runs++)
         for (uint32_t i = 0; i < steps; i++) {
-            int64_t before = thread_ns();
+            int64_t before = bench_clock_ns(CLOCK_THREAD_CPUTIME_ID);
             kin_network_run_step(network, i);
-            times[i * RUNS_MAX + runs] = (double)(thread_ns() - before) / 1e6;
+            times[i * RUNS_MAX + runs] =
+                (double)(bench_clock_ns(CLOCK_THREAD_CPUTIME_ID) - before) / 1e6;
         }
     return runs;
 }
@@ -93,8 +58,7 @@ static void print(const kin_network *network, double *times, size_t runs)
     uint32_t steps = kin_network_step_count(network);
     double sum = 0;
     for (uint32_t i = 0; i < steps; i++) {
-        qsort(times + i * RUNS_MAX, runs, sizeof *times, compare);
-        sum += times[i * RUNS_MAX + runs / 2];
+        sum += bench_median(times + i * RUNS_MAX, runs);
     }
     for (uint32_t i = 0; i < steps; i++) {
         const kin_node *node = kin_network_step_node(network, i);
@@ -131,7 +95,7 @@ int main(int argc, char **argv)
     if (status == KIN_OK) {
         double *times =
             kin_calloc((size_t)kin_network_step_count(network) * RUNS_MAX, sizeof *times);
-        fill_input(network);
+        bench_fill_input(kin_network_input(network, 0));
         print(network, times, measure(network, seconds, times));
         free(times);
     } else {

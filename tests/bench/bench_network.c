@@ -6,18 +6,14 @@
  * With --gate it says "ready" first and waits for a line, so that several can begin together. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "common/base/clock.h"
 #include "common/base/cpu.h"
-#include "common/base/file.h"
 #include "common/base/memory.h"
 #include "common/base/options.h"
-#include "common/base/random.h"
+#include "tests/support/bench_model.h"
 #include "worker/encode/batch_network.h"
 #include "worker/encode/blas.h"
-#include "worker/encode/onnx_file.h"
-#include "worker/index/model_listing.h"
 
 #define RUNS_MIN 3
 #define RUNS_MAX 100000
@@ -27,56 +23,19 @@ typedef struct bench_options {
     bool gate;
 } bench_options;
 
-static int compare(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-/* Of all threads: more than has passed would show that there are several. */
-static int64_t processor_ns(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
-    return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
-}
-
-static double median(double *values, size_t count)
-{
-    qsort(values, count, sizeof *values, compare);
-    return values[count / 2];
-}
-
 /* For one image of the model's input; several are put one after the other. */
 static kin_status open_network(const char *path, kin_batch_network **network, kin_error *error)
 {
     kin_graph *graph = NULL;
-    kin_network_input_shape given = {0};
+    kin_network_input_shape given;
     kin_network_options options = {.shapes = &given, .shape_count = 1};
-    uint32_t guessed = 0;
     kin_buffer file = {0};
-    kin_status status = kin_file_read(path, KIN_ONNX_BYTES_MAX, &file, error);
-    if (status == KIN_OK) status = kin_onnx_parse(&graph, file.data, file.bytes, NULL, path, error);
+    kin_status status = bench_model_open(path, 1, &file, &graph, &given, error);
     if (status == KIN_OK)
-        status = kin_model_listing_guess(graph, path, NULL, &given.shape, &guessed, error);
-    if (status == KIN_OK && graph->input_count == 0)
-        status = kin_fail(error, KIN_BAD_INPUT, "%s: takes no input", path);
-    if (status == KIN_OK) {
-        if (guessed == 0) given.shape = graph->values[graph->inputs[0]].tensor.shape;
-        given.shape.dims[0] = 1;
         status = kin_batch_network_open(network, file.data, file.bytes, path, &options, error);
-    }
     kin_graph_destroy(&graph);
     kin_buffer_fini(&file);
     return status;
-}
-
-static void fill_input(kin_batch_network *network)
-{
-    kin_random random = {.state = 1};
-    kin_tensor *input = kin_batch_network_input(network);
-    for (int64_t k = 0; k < kin_tensor_count(input); k++)
-        kin_tensor_set(input, k, 2 * kin_random_unit(&random) - 1);
 }
 
 /* `images` of them, as many at a time as the network takes. */
@@ -109,15 +68,15 @@ static void measure(kin_batch_network *network, const bench_options *options)
     if (options->gate) wait_at_gate();
     int64_t now = kin_clock_ns(), until = now + options->seconds * 1000000000;
     while (runs < RUNS_MIN || (now < until && runs < RUNS_MAX)) {
-        int64_t start = now, busy = processor_ns();
+        int64_t start = now, busy = bench_clock_ns(CLOCK_PROCESS_CPUTIME_ID);
         run(network, (uint32_t)options->batch);
-        busy_ms[runs] = (double)(processor_ns() - busy) / 1e6;
+        busy_ms[runs] = (double)(bench_clock_ns(CLOCK_PROCESS_CPUTIME_ID) - busy) / 1e6;
         now = kin_clock_ns();
         run_ms[runs++] = (double)(now - start) / 1e6;
     }
     printf("batch %lld: %.4f ms an image, %.4f ms of processor, %zu runs, %s\n",
-           (long long)options->batch, median(run_ms, runs) / images, median(busy_ms, runs) / images,
-           runs, kin_cpu_level_name(kin_cpu_level_get()));
+           (long long)options->batch, bench_median(run_ms, runs) / images,
+           bench_median(busy_ms, runs) / images, runs, kin_cpu_level_name(kin_cpu_level_get()));
     free(busy_ms);
     free(run_ms);
 }
@@ -141,7 +100,7 @@ int main(int argc, char **argv)
             kin_fail(&error, KIN_BAD_INPUT, "usage: [--batch N] [--seconds S] [--gate] MODEL.onnx");
     if (status == KIN_OK) status = open_network(argv[1], &network, &error);
     if (status == KIN_OK) {
-        fill_input(network);
+        bench_fill_input(kin_batch_network_input(network));
         measure(network, &options);
     } else {
         fprintf(stderr, "bench_network: %s\n", error.text);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/base/memory.h"
+#include "common/base/random.h"
 
 enum { WIRE_VARINT = 0, WIRE_BYTES = 2, WIRE_FIXED32 = 5 };
 
@@ -119,4 +120,53 @@ void onnx_put_model(kin_buffer *model, kin_buffer *graph)
     onnx_put_int(model, ONNX_MODEL_IR_VERSION, 8);
     onnx_put_opset(model, "", 13);
     onnx_put_part(model, ONNX_MODEL_GRAPH, graph);
+}
+
+void onnx_put_random(kin_buffer *graph, const char *name, const int64_t *dims, int rank)
+{
+    kin_buffer tensor = {0};
+    kin_random random = {.state = (uint64_t)name[0]};
+    size_t count = 1;
+    for (int i = 0; i < rank; i++) {
+        onnx_put_int(&tensor, ONNX_TENSOR_DIMS, dims[i]);
+        count *= (size_t)dims[i];
+    }
+    float *values = kin_calloc(count, sizeof *values);
+    for (size_t i = 0; i < count; i++)
+        values[i] = (float)(kin_random_unit(&random) - 0.5);
+    onnx_put_int(&tensor, ONNX_TENSOR_TYPE, 1);
+    onnx_put_text(&tensor, ONNX_TENSOR_NAME, name);
+    onnx_put_bytes(&tensor, ONNX_TENSOR_RAW, values, count * sizeof *values);
+    onnx_put_part(graph, ONNX_GRAPH_INITIALIZER, &tensor);
+    free(values);
+}
+
+void onnx_put_zero(kin_buffer *graph)
+{
+    kin_buffer tensor = {0};
+    onnx_put_int(&tensor, ONNX_TENSOR_TYPE, 7);
+    onnx_put_text(&tensor, ONNX_TENSOR_NAME, "zero");
+    onnx_put_bytes(&tensor, ONNX_TENSOR_RAW, "\0\0\0\0\0\0\0", 8);
+    onnx_put_part(graph, ONNX_GRAPH_INITIALIZER, &tensor);
+}
+
+kin_buffer onnx_int_attribute(const char *name, int64_t value)
+{
+    kin_buffer attribute = {0}, attributes = {0};
+    onnx_put_text(&attribute, ONNX_ATTRIBUTE_NAME, name);
+    onnx_put_int(&attribute, ONNX_ATTRIBUTE_I, value);
+    onnx_put_int(&attribute, ONNX_ATTRIBUTE_TYPE, 2);
+    onnx_put_part(&attributes, ONNX_NODE_ATTRIBUTE, &attribute);
+    return attributes;
+}
+
+kin_buffer onnx_ints_attribute(const char *name, const char *values)
+{
+    kin_buffer attribute = {0}, attributes = {0};
+    onnx_put_text(&attribute, ONNX_ATTRIBUTE_NAME, name);
+    for (const char *at = values; *at != 0; at++)
+        onnx_put_int(&attribute, ONNX_ATTRIBUTE_INTS, *at - '0');
+    onnx_put_int(&attribute, ONNX_ATTRIBUTE_TYPE, 7);
+    onnx_put_part(&attributes, ONNX_NODE_ATTRIBUTE, &attribute);
+    return attributes;
 }

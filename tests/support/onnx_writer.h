@@ -73,4 +73,12 @@ void onnx_put_opset(kin_buffer *model, const char *domain, int64_t version);
 /* A model of IR version 8 and opset 13 with that graph, which is emptied. */
 void onnx_put_model(kin_buffer *model, kin_buffer *graph);
 
+/* A constant of a graph: random floats around 0 that its name decides, in dims [rank]; or "zero",
+ * an axis. */
+void onnx_put_random(kin_buffer *graph, const char *name, const int64_t *dims, int rank);
+void onnx_put_zero(kin_buffer *graph);
+/* Attributes of a node: one integer, or one of several, a digit each. */
+kin_buffer onnx_int_attribute(const char *name, int64_t value);
+kin_buffer onnx_ints_attribute(const char *name, const char *values);
+
 #endif

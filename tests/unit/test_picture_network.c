@@ -21,48 +21,9 @@
 
 /* --- Models ---------------------------------------------------------------------------------- */
 
-static void put_floats(kin_buffer *graph, const char *name, const int64_t *dims, int rank)
-{
-    kin_buffer tensor = {0};
-    kin_random random = {.state = (uint64_t)name[0]};
-    size_t count = 1;
-    for (int i = 0; i < rank; i++) {
-        onnx_put_int(&tensor, ONNX_TENSOR_DIMS, dims[i]);
-        count *= (size_t)dims[i];
-    }
-    float *values = kin_calloc(count, sizeof *values);
-    for (size_t i = 0; i < count; i++)
-        values[i] = (float)(kin_random_unit(&random) - 0.5);
-    onnx_put_int(&tensor, ONNX_TENSOR_TYPE, 1);
-    onnx_put_text(&tensor, ONNX_TENSOR_NAME, name);
-    onnx_put_bytes(&tensor, ONNX_TENSOR_RAW, values, count * sizeof *values);
-    onnx_put_part(graph, ONNX_GRAPH_INITIALIZER, &tensor);
-    free(values);
-}
-
-#define FLOATS(name, ...)                                    \
-    put_floats(&graph, name, (const int64_t[]){__VA_ARGS__}, \
-               sizeof(int64_t[]){__VA_ARGS__} / sizeof(int64_t))
-
-/* "zero": an axis. */
-static void put_zero(kin_buffer *graph)
-{
-    kin_buffer tensor = {0};
-    onnx_put_int(&tensor, ONNX_TENSOR_TYPE, 7);
-    onnx_put_text(&tensor, ONNX_TENSOR_NAME, "zero");
-    onnx_put_bytes(&tensor, ONNX_TENSOR_RAW, "\0\0\0\0\0\0\0", 8);
-    onnx_put_part(graph, ONNX_GRAPH_INITIALIZER, &tensor);
-}
-
-static kin_buffer int_attribute(const char *name, int64_t value)
-{
-    kin_buffer attribute = {0}, attributes = {0};
-    onnx_put_text(&attribute, ONNX_ATTRIBUTE_NAME, name);
-    onnx_put_int(&attribute, ONNX_ATTRIBUTE_I, value);
-    onnx_put_int(&attribute, ONNX_ATTRIBUTE_TYPE, 2);
-    onnx_put_part(&attributes, ONNX_NODE_ATTRIBUTE, &attribute);
-    return attributes;
-}
+#define FLOATS(name, ...)                                         \
+    onnx_put_random(&graph, name, (const int64_t[]){__VA_ARGS__}, \
+                    sizeof(int64_t[]){__VA_ARGS__} / sizeof(int64_t))
 
 /* What stands between the wide layer's result "wide" [n][5500] and "out"; with constants: a row
  * "row" [5500], a matrix "matrix" [5500][4], an
@@ -80,11 +41,11 @@ static kin_buffer wide_model(const behind *last)
     FLOATS("weights", 192, WIDE);
     FLOATS("row", WIDE);
     FLOATS("matrix", WIDE, 4);
-    put_zero(&graph);
+    onnx_put_zero(&graph);
     onnx_put_node(&graph, "Conv", "x kernel", "map", NULL);
     onnx_put_node(&graph, "Flatten", "map", "flat", NULL);
     onnx_put_node(&graph, "Gemm", "flat weights row", "wide", NULL);
-    if (last->attribute != NULL) attribute = int_attribute(last->attribute, last->value);
+    if (last->attribute != NULL) attribute = onnx_int_attribute(last->attribute, last->value);
     onnx_put_node(&graph, last->op, last->inputs, "last",
                   last->attribute == NULL ? NULL : &attribute);
     onnx_put_node(&graph, "MatMul", "last matrix", "out", NULL);
@@ -256,7 +217,7 @@ static kin_buffer model_of_input(int64_t type, const char *dims)
     onnx_put_text(&value, 1, "x");
     onnx_put_part(&value, 2, &any);
     onnx_put_part(&graph, ONNX_GRAPH_INPUT, &value);
-    kin_buffer attribute = int_attribute("to", 1);
+    kin_buffer attribute = onnx_int_attribute("to", 1);
     onnx_put_node(&graph, "Cast", "x", "floats", &attribute);
     onnx_put_node(&graph, "ReduceMean", "floats", "all", NULL);
     onnx_put_node(&graph, "Sub", "floats all", "out", NULL);
@@ -327,17 +288,6 @@ static void taps(void **state)
 /* --- Pooling and centring ---------------------------------------------------------------------
  */
 
-static kin_buffer ints_attribute(const char *name, const char *values)
-{
-    kin_buffer attribute = {0}, attributes = {0};
-    onnx_put_text(&attribute, ONNX_ATTRIBUTE_NAME, name);
-    for (const char *at = values; *at != 0; at++)
-        onnx_put_int(&attribute, ONNX_ATTRIBUTE_INTS, *at - '0');
-    onnx_put_int(&attribute, ONNX_ATTRIBUTE_TYPE, 7);
-    onnx_put_part(&attributes, ONNX_NODE_ATTRIBUTE, &attribute);
-    return attributes;
-}
-
 /* Maps that lie in every way: "map" [1][5][8][8], turned around by "last" and back by "second";
  * "columns" of a product, "tokens" [1][64][5] and their like. Channels are 5 everywhere. */
 static kin_buffer model_of_maps(const char *input)
@@ -348,16 +298,16 @@ static kin_buffer model_of_maps(const char *input)
     FLOATS("kernel", 5, 3, 1, 1);
     FLOATS("square", 5, 5);
     if (channels_last) {
-        perm = ints_attribute("perm", "0312");
+        perm = onnx_ints_attribute("perm", "0312");
         onnx_put_node(&graph, "Transpose", "x", "turned", &perm);
     }
     onnx_put_node(&graph, "Conv", channels_last ? "turned kernel" : "x kernel", "map", NULL);
-    perm = ints_attribute("perm", "0231");
+    perm = onnx_ints_attribute("perm", "0231");
     onnx_put_node(&graph, "Transpose", "map", "last", &perm);
     onnx_put_node(&graph, "Relu", "last", "like", NULL);
     onnx_put_node(&graph, "MatMul", "like square", "columns", NULL);
     onnx_put_node(&graph, "Add", "columns last", "sum", NULL);
-    perm = ints_attribute("perm", "0312");
+    perm = onnx_ints_attribute("perm", "0312");
     onnx_put_node(&graph, "Transpose", "sum", "second", &perm);
     onnx_put_node(&graph, "GlobalMaxPool", "second", "vector", NULL);
     onnx_put_value(&graph, ONNX_GRAPH_OUTPUT, "vector", "1 5 1 1");
