@@ -11,6 +11,7 @@
 #include "tests/support/golden.h"
 #include "tests/support/test.h"
 #include "worker/shard/shard_reader.h"
+#include "worker/shard/shard_share.h"
 #include "worker/shard/shard_writer.h"
 
 #define ROWS 200
@@ -325,6 +326,32 @@ static void values_that_lie_are_found(void **state)
     free(folder);
 }
 
+/* An outline, of which plans are made, has the size of the file that the writer makes. */
+static void an_outline_knows_the_size(void **state)
+{
+    (void)state;
+    char *folder = temporary_folder(), *path = kin_path_join(folder, "shard-0002.kin");
+    kin_error error = {0};
+    for (int has_values = 0; has_values < 2; has_values++) {
+        kin_buffer file = {0};
+        kin_shard_outline outline;
+        test_source source = {.has_values = has_values, .tables = 3, .no_keys = true};
+        write_shard(path, 64, ROWS, &source);
+        assert_int_equal(kin_file_read(path, 1u << 20, &file, &error), KIN_OK);
+        kin_shard_outline_make(&outline,
+                               &(kin_shard_facts){.number = 2,
+                                                  .bits = 64,
+                                                  .count = ROWS,
+                                                  .tables = 3,
+                                                  .value_dimensions = has_values ? VALUES : 0});
+        assert_int_equal(outline.file.bytes, file.bytes);
+        kin_buffer_fini(&file);
+    }
+    assert_int_equal(kin_directory_remove(folder, &error), KIN_OK);
+    free(path);
+    free(folder);
+}
+
 /* The version says whether there are values: a reader of version 2 never meets any. */
 static void values_and_version_agree(void **state)
 {
@@ -389,7 +416,7 @@ int main(void)
         cmocka_unit_test(no_damaged_shard_is_served),  cmocka_unit_test(a_table_that_lies_is_found),
         cmocka_unit_test(version_1_is_still_read),     cmocka_unit_test(version_2_is_for_ever),
         cmocka_unit_test(version_3_is_for_ever),       cmocka_unit_test(values_that_lie_are_found),
-        cmocka_unit_test(values_and_version_agree),
+        cmocka_unit_test(values_and_version_agree),    cmocka_unit_test(an_outline_knows_the_size),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

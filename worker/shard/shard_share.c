@@ -35,10 +35,12 @@ void kin_shard_outline_make(kin_shard_outline *outline, const kin_shard_facts *f
                                             .bits = facts->bits,
                                             .number = facts->number,
                                             .first = facts->first,
-                                            .last = facts->last}};
+                                            .last = facts->last,
+                                            .value_dimensions = facts->value_dimensions}};
     kin_shard_plan(&outline->meta, facts->tables, facts->id_max);
     uint32_t count = kin_shard_sections(&outline->meta, facts->keys, facts->thumbnails, sections);
-    kin_container_joint_plan(&outline->file, KIN_FILE_SHARD, KIN_SHARD_VERSION, sections, count);
+    kin_container_joint_plan(&outline->file, KIN_FILE_SHARD, kin_shard_version(&outline->meta),
+                             sections, count);
 }
 
 /* The first bucket that starts at or behind a code. */
@@ -92,6 +94,7 @@ kin_status kin_shard_share_open(kin_shard_share **share, const char *path,
                                 const kin_shard_outline *outline, const kin_shard_range *range,
                                 kin_error *error)
 {
+    KIN_CHECK(outline->facts.value_dimensions == 0 && !outline->facts.thumbnails.there);
     kin_shard_share *made = kin_calloc(1, sizeof *made);
     *made = (kin_shard_share){.path = path,
                               .outline = outline,

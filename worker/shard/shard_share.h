@@ -18,6 +18,7 @@ typedef struct kin_shard_outline {
     kin_container_joint file;
 } kin_shard_outline;
 
+/* Also of a shard with values or thumbnails, which shares do not write: its sizes are right. */
 void kin_shard_outline_make(kin_shard_outline *outline, const kin_shard_facts *facts);
 
 /* Rows [first_row, first_row + rows) of a table, whose rotated codes are from `start` on. */
