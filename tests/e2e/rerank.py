@@ -236,6 +236,8 @@ class Meddler(threading.Thread):
     def meddle(self, frame):
         """What goes back at once, or None; and whether the message goes on."""
         message = msgpack.unpackb(frame, raw=False)
+        if self.mode == "deaf":
+            return None, message["type"] != "scan"
         if message["type"] != "score":
             return None, True
         self.seen += 1
@@ -337,6 +339,21 @@ def try_missing(oracle):
         ok(0 < len(missing) < SHARDS and "radius" not in answer and
            found == oracle.search(11, 8, 60, without=missing) and len(answer["hits"]) == 8,
            f"a partial answer leaves out the {len(missing)} shards that did not score")
+        meddler.mode = "deaf"
+        again = client.ask("search", "hits", partial=True, **question)
+        scores = [score for (score,) in struct.iter_unpack("<I", again["scores"])]
+        found = [(score, hit[1], hit[0]) for score, hit in zip(scores, again["hits"])]
+        without = again["missing"]
+        near = sorted((d, i) for _, d, i in oracle.search(11, COUNT, COUNT, without=without))[:60]
+        expected = [hit for hit in oracle.search(11, COUNT, COUNT, without=without)
+                    if hit[1:] in near][:8]
+        ok(0 < len(without) < SHARDS and found == expected,
+           "so does one whose shards did not answer at all: the others are re-ranked")
+        try:
+            client.ask("search", "hits", **question)
+            ok(False, "and without `partial` it is refused")
+        except Error as error:
+            ok(error.status == "partial", "and without `partial` it is refused", error)
         meddler.mode = "pass"
         ok(hits_of(client.search(picture=picture, k=8, rerank=60)) == oracle.search(11, 8, 60),
            "and the next answer is whole again")
