@@ -355,7 +355,8 @@ void kin_inquiry_tick(kin_inquiry *inquiry, kin_inquiry_scope *scope, int64_t no
         if (inquiry->legs[i].open && !inquiry->legs[i].hedged && inquiry->legs[i].shard_count > 0 &&
             now_ns - inquiry->legs[i].sent_ns > late_ns)
             hedge(inquiry, scope, i);
-    /* Whoever takes an answer without some shards gets it re-ranked: half of the time is for that. */
+    /* Whoever takes an answer without some shards gets it re-ranked: half of the time is for that.
+     */
     if (wants_second_round(inquiry) && !inquiry->waits && !inquiry->encoding &&
         inquiry->question.partial && now_ns - inquiry->started_ns > inquiry->deadline_ns - now_ns)
         begin_second_round(inquiry, scope);
