@@ -4,7 +4,7 @@
  *
  *   build/tests/bench_query               100,000 codes, two workers, 32 clients
  *   build/tests/bench_query INDEX KIND    an index that kindred-index import made of one shard of
- * the synthetic set KIND; one worker, lazy; 16 clients */
+ * the synthetic set KIND; one worker; 16 clients */
 #include <glob.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -230,7 +230,6 @@ int main(int argc, char **argv)
     options.worker_endpoint = "tcp://127.0.0.1:*";
     options.workers = built ? 1 : 2;
     options.threads = 1;
-    options.lazy = built;
     options.quiet = true;
     setenv("KINDRED_LOG", "error", 0); /* that the index has no encoder is known */
     require(kin_cluster_start(&cluster, &options, &error), &error);

@@ -300,6 +300,7 @@ static void measure_searches(const settings *set, const kin_codes_view *view,
     }
     const char *wanted = getenv("KINDRED_BENCH_CHECK");
     uint64_t checked = wanted != NULL ? strtoull(wanted, NULL, 10) : SCANS;
+    mine->questions = questions;
     if (!any_ties) check_answers(set, mine, checked < set->queries ? checked : set->queries);
     work_free(mine);
     free(times);

@@ -1,7 +1,10 @@
 #!/usr/bin/python3
 """Search over tables beside faiss's indexes of binary codes, on the same codes and questions.
 
-  tests/bench/search_faiss.py [KIND [COUNT [QUESTIONS]]]     c, 1000000 codes of 64 bits, 200 questions
+  tests/bench/search_faiss.py [KIND [COUNT [QUESTIONS [FOLDER]]]]
+
+c, 1000000 codes of 64 bits, 200 questions. FOLDER keeps the shard, codes and questions, and may have
+the shard that bench_search would make.
 
 One thread, k = 10. IndexBinaryFlat is exact; IndexBinaryMultiHash and IndexBinaryHNSW are not: what
 part of the right distances they give is in the last column. Codes are made by bench_search's set
@@ -39,12 +42,16 @@ def main():
     kind = sys.argv[1] if len(sys.argv) > 1 else "c"
     count = int(sys.argv[2]) if len(sys.argv) > 2 else 1000000
     asked = int(sys.argv[3]) if len(sys.argv) > 3 else 200
+    held = sys.argv[4:5]
     faiss.omp_set_num_threads(1)
-    with tempfile.TemporaryDirectory() as folder:
-        program("--dump", kind, 64, count, asked, folder)
+    with tempfile.TemporaryDirectory() as made:
+        folder = f"{held[0]}/{kind}-{count}-{asked}" if held else made
+        if not os.path.exists(f"{folder}/questions"):
+            os.makedirs(folder, exist_ok=True)
+            program("--dump", kind, 64, count, asked, folder)
         codes = numpy.fromfile(f"{folder}/codes", numpy.uint8).reshape(count, 8)
         questions = numpy.fromfile(f"{folder}/questions", numpy.uint8).reshape(asked, 8)
-    said = program(kind, 64, count, 0, asked)
+    said = program(kind, 64, count, 0, asked, *held)
     ours = float(re.search(r"search: .*?mean ([0-9.]+)", said).group(1)) / 1e3
     flat = faiss.IndexBinaryFlat(64)
     flat.add(codes)
