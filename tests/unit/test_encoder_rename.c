@@ -195,6 +195,7 @@ static void impossible_quality(void **state)
     assert_non_null(strstr(error.text, "version 1"));
     kin_buffer_fini(&file);
     kin_buffer_fini(&plain);
+    kin_buffer_fini(&out);
     kin_buffer_fini(&text);
 }
 
