@@ -114,7 +114,8 @@ def try_command(codes, bits, index):
 def try_mistakes(folder, index):
     wrong = {"float.npy": np.zeros((3, 8), np.float32), "wide.npy": np.zeros((3, 9), np.uint8),
              "flat.npy": np.zeros(8, np.uint8), "none.npy": np.zeros((0, 8), np.uint8),
-             "fortran.npy": np.asfortranarray(np.zeros((3, 8), np.uint8))}
+             "fortran.npy": np.asfortranarray(np.zeros((3, 8), np.uint8)),
+             "big.npy": np.zeros((3, 8), ">u8"), "other.npy": np.zeros((3, 16), np.uint8)}
     for name, array in wrong.items():
         path = os.path.join(folder, name)
         np.save(path, array)
@@ -126,10 +127,19 @@ def try_mistakes(folder, index):
         file.write(whole.read()[:-3])
     ok(run("search", index, "--codes", cut)[0] == 1, "a short file is refused")
     for arguments in (("--codes", cut, "picture.png"), ("--histogram", "--code", "00" * 8),
-                      ("-o", "x.npy", "--code", "00" * 8), ("--codes", cut, "--sheet", "x.png")):
+                      ("-o", "x.npy", "--code", "00" * 8), ("--codes", cut, "--sheet", "x.png"),
+                      ("-k", "0", "--code", "00" * 8), ("-k", "65537", "--code", "00" * 8),
+                      ("--within", "257", "--code", "00" * 8), ("--within", "-1", "--codes", cut)):
         status, _, said = run("search", index, *arguments)
         ok(status == 2 and said.count("\n") <= 2, f"{' '.join(arguments[:1])} misused: {said[:60]!r}")
     good = os.path.join(folder, "q.npy")
+    few = os.path.join(folder, "few.npy")
+    np.save(few, np.load(good)[:20])
+    found = [run("search", index, "--codes", few, "-k", "3", *more)
+             for more in ((), ("--within", "64"), ("--within", "65"))]
+    ok(found[0][0] == 0 and found[0][1] == found[1][1] and
+       (found[2][0] != 0 and "65" in found[2][2] or found[2][1] == found[0][1]),
+       "a radius of all bits is none; beyond the width it is refused, or the same", found[2])
     target = os.path.join(folder, "no", "such", "hits.npy")
     status, _, said = run("search", index, "--codes", good, "-o", target)
     ok(status == 1 and target in said, "an output that cannot be written is named")

@@ -12,7 +12,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 sys.dont_write_bytecode = True
 import index_job  # noqa: E402
 from index_job import said  # noqa: E402
-from tap import BIN, finish, ok  # noqa: E402
+from tap import BIN, LONG, finish, ok  # noqa: E402
 
 
 def run_import(ranks, *arguments, cwd, task_rows=None):
@@ -112,6 +112,29 @@ def check_shards(work):
            checked.stdout.decode())
 
 
+def check_answers(work, name, codes):
+    """The 10 nearest of such a set, of its own codes and of others, against numpy."""
+    ones = numpy.array([bin(i).count("1") for i in range(256)], numpy.uint16)
+    asked = numpy.random.default_rng(3).integers(0, 256, (12, codes.shape[1]), dtype=numpy.uint8)
+    asked[:4] = codes[[0, len(codes) // 3, len(codes) // 2, len(codes) - 1]]
+    asked[2, 0] ^= 0x81
+    numpy.save(f"{work}/asked.npy", asked)
+    for k in (1, 10):
+        done = subprocess.run([f"{BIN}/kindred", "search", f"{work}/{name}-b", "--codes",
+                               f"{work}/asked.npy", "-k", str(k), "-o", f"{work}/hits.npy"],
+                              capture_output=True, timeout=60, check=False)
+        hits = numpy.load(f"{work}/hits.npy") if done.returncode == 0 else None
+        right = 0
+        for i, one in enumerate(asked):
+            distances = ones[codes ^ one].sum(axis=1).astype(numpy.int64)
+            order = numpy.lexsort((numpy.arange(len(codes)), distances))[:k]
+            wanted = [[int(row), int(distances[row])] for row in order]
+            right += hits is not None and hits[i][:len(wanted)].tolist() == wanted and \
+                (hits[i][len(wanted):] < 0).all()
+        ok(right == len(asked), f"{name}: the {k} nearest are what numpy finds",
+           said(done), right, None if hits is None else hits[:2])
+
+
 def check_odd_sets(work):
     """Sets that have no shape."""
     bucket = numpy.random.default_rng(1).integers(0, 256, (30000, 8), dtype=numpy.uint8)
@@ -132,9 +155,27 @@ def check_odd_sets(work):
            f"{name}: the same bytes in many tasks", said(done), said(split))
         checked = verify(f"{work}/{name}-b")
         ok(checked.returncode == 0, f"{name}: kindred-verify agrees", checked.stdout.decode())
+        check_answers(work, name, codes)
     done = run_import(0, "-o", "two-c", "--shards", "5", "two.npy", cwd=work)
     ok(done.returncode == 0 and "2 shards, not 5" in said(done), "fewer codes than shards",
        said(done))
+
+
+def check_many_equal(work, count):
+    """One code far more often than memory would hold its rows; a file with a hole for it."""
+    with open(f"{work}/equal.bin", "wb") as file:
+        file.truncate(8 * count)
+    done = run_import(2, "-o", "same", "--tables", "2", "--memory", "256M", "raw:64:equal.bin",
+                      cwd=work)
+    ok(done.returncode == 0 and "1 distinct" in said(done), f"{count} equal codes", said(done))
+    asked = numpy.uint8([[0] * 8, [1] * 8])
+    numpy.save(f"{work}/asked.npy", asked)
+    found = subprocess.run([f"{BIN}/kindred", "search", f"{work}/same", "--codes",
+                            f"{work}/asked.npy", "-k", "10", "-o", f"{work}/hits.npy"],
+                           capture_output=True, timeout=120, check=False)
+    hits = numpy.load(f"{work}/hits.npy").tolist() if found.returncode == 0 else None
+    ok(hits == [[[i, 0] for i in range(10)], [[i, 8] for i in range(10)]],
+       "the nearest of equal codes are those of the least ids", said(found), hits)
 
 
 def check_bad_input(work):
@@ -189,6 +230,7 @@ def main():
         check_export(work)
         check_shards(work)
         check_odd_sets(work)
+        check_many_equal(work, 100000000 if LONG else 3000000)
         check_bad_input(work)
 
 

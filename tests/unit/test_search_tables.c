@@ -239,13 +239,17 @@ static void run_case(kin_random *random, kin_cpu_level level)
         free_shard(&shards[s]);
 }
 
+/* A case is a set of shards, 8 questions, and some five ways to ask each: 18,000 answers a kernel,
+ * and half a million where tests may be long. */
 static void every_way_gives_the_brute_force_answer(void **state)
 {
     (void)state;
+    const char *may_be_long = getenv("KINDRED_TEST_LONG");
+    int cases = may_be_long != NULL && strcmp(may_be_long, "1") == 0 ? 12000 : 450;
     for (int level = 0; level < KIN_CPU_LEVELS; level++) {
         if (!kin_cpu_supports((kin_cpu_level)level)) continue;
         kin_random random = {.state = 17};
-        for (int i = 0; i < 450; i++)
+        for (int i = 0; i < cases; i++)
             run_case(&random, (kin_cpu_level)level);
     }
 }
