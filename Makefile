@@ -206,12 +206,14 @@ tsan:
 .PHONY: decode-tests
 decode-tests: $(BUILD)/bin/kindred-decode
 
-# Figures, with a named peer or limit in the same run; see tests/bench/RESULTS.md.
+# Figures, with a named peer or limit in the same run; see tests/bench/RESULTS.md. BENCH=search: only
+# those of searches, in some minutes.
+BENCH ?=
 .PHONY: bench
 bench:
 	@deploy/setup build tests bench
 	@$(MAKE) --no-print-directory -j$(jobs) all tests
-	@BUILD=$(BUILD) tests/bench/run
+	@BUILD=$(BUILD) tests/bench/run $(BENCH)
 
 # Methods of hashing against each other, into the tables of worker/train/README.md; goes on where it
 # was stopped.
@@ -270,7 +272,7 @@ help:
 	@echo 'make            all programs, into $(BUILD)/bin'
 	@echo 'make demo       installs what is missing, indexes a real collection, draws result sheets'
 	@echo 'make check      all tests (check-all: the long ones too)'
-	@echo 'make bench      figures, into tests/bench/RESULTS.md format'
+	@echo 'make bench      figures, into tests/bench/RESULTS.md format (BENCH=search: of searches alone)'
 	@echo 'make bench-hashing   hashers against each other, in Markdown'
 	@echo 'make lint       layers, sizes, names, formatting, static analysis'
 	@echo 'make asan tsan  tests under the address, undefined and thread sanitizers'
