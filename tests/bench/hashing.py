@@ -1,6 +1,8 @@
 #!/usr/bin/python3
-"""The tables of worker/train/README.md: every method of kindred-eval --compare on Fashion-MNIST, as
-pixels and by the features that are built in, and on openclipart by the default network's features.
+"""The tables of worker/train/QUALITY.md: every method of kindred-eval --compare on Fashion-MNIST, as
+pixels and by the features that are built in, and on openclipart by the default network's features. All
+of it takes hours of a core (the autoencoder's 10 trainings of 60,000 rows alone one): --methods,
+--bits and --seeds take a part.
 
   make bench-hashing, or
   BUILD=build tests/bench/hashing.py [--work FOLDER] [--sets pixels,builtin,openclipart]
@@ -43,15 +45,17 @@ def idx_of(part):
 
 
 def write_tar(path, part):
-    """The pictures as CLASS/NUMBER.png, so that folders are classes."""
+    """The pictures as NUMBER.png, so that rows are in the data set's order, as the pixels are: were
+    they sorted by class, what shares a code would be, too."""
     import gzip
     from PIL import Image
-    images, labels = (gzip.open(name).read() for name in idx_of(part))
+    with gzip.open(idx_of(part)[0]) as file:
+        images = file.read()
     with tarfile.open(path + ".tmp", "w") as tar:
-        for i, label in enumerate(labels[8:]):
+        for i in range((len(images) - 16) // 784):
             png = io.BytesIO()
             Image.frombytes("L", (28, 28), images[16 + 784 * i:16 + 784 * (i + 1)]).save(png, "PNG")
-            member = tarfile.TarInfo(f"{label}/{i:05d}.png")
+            member = tarfile.TarInfo(f"{i:05d}.png")
             member.size = png.tell()
             png.seek(0)
             tar.addfile(member, png)
@@ -78,9 +82,9 @@ def builtin(work):
         if not os.path.exists(tar):
             say("writing", tar)
             write_tar(tar, part)
-        build(f"{work}/fashion-{part}", "--features", "builtin", tar)
-    return [f"{work}/fashion-train", "--labels", "folders", "--queries", f"{work}/fashion-test",
-            "--query-labels", "folders", *QUERIES]
+        build(f"{work}/fashion-{part}", "--features", "builtin", "--hasher", "lsh", tar)
+    return [f"{work}/fashion-train", "--labels", f"idx:{idx_of('train')[1]}", "--queries",
+            f"{work}/fashion-test", "--query-labels", f"idx:{idx_of('test')[1]}", *QUERIES]
 
 
 def openclipart(work):
@@ -88,7 +92,7 @@ def openclipart(work):
     if not os.path.exists(f"{index}/CURRENT"):
         done = subprocess.run([f"{ROOT}/deploy/networks", NETWORK], stdout=subprocess.PIPE,
                               text=True, check=True)
-        build(index, "--model", done.stdout.strip(), OPENCLIPART)
+        build(index, "--hasher", "lsh", "--model", done.stdout.strip(), OPENCLIPART)
     return [index, "--labels", "top-folders", "--queries", "1000"]
 
 

@@ -2,7 +2,7 @@
 """Do codes retrieve pictures of the same kind? Openclipart, label = folder, through the C code.
 
 A sanity check with wide margins on 1,200 pictures; KINDRED_TEST_LONG=1 takes all and prints what
-worker/train/README.md quotes. Without the collection there is nothing to measure: one test, ok."""
+worker/train/QUALITY.md quotes. Without the collection there is nothing to measure: one test, ok."""
 import hashlib
 import os
 import subprocess
