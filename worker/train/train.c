@@ -77,8 +77,8 @@ static kin_train_options with_defaults(const kin_train_options *given, uint64_t 
         o.layers = labels ? supervised_layers : autoencoder_layers;
         o.layer_count = 2;
     }
-    if (o.batch == 0) o.batch = labels ? 256 : 512;
-    if (o.epochs == 0) o.epochs = enough_epochs(count, o.batch, 30, 3000, 300);
+    if (o.batch == 0) o.batch = 512;
+    if (o.epochs == 0) o.epochs = enough_epochs(count, o.batch, labels ? 20 : 30, 3000, 300);
     if (o.pretrain_epochs == 0) o.pretrain_epochs = enough_epochs(count, o.batch, 5, 1000, 100);
     if (o.pretrain_epochs == KIN_TRAIN_NO_EPOCHS) o.pretrain_epochs = 0;
     take(&o.rate, 1e-3);
@@ -89,7 +89,8 @@ static kin_train_options with_defaults(const kin_train_options *given, uint64_t 
     take(&o.decay, labels ? 0.01 : 1e-5);
     take(&o.held_out, strcmp(o.method, "neighbour") == 0 ? 0 : 0.05);
     take(&o.whitening, 0.25);
-    if (o.patience == 0) o.patience = 10;
+    /* Labels: to the end of the rate's fall, where it is best. */
+    if (o.patience == 0) o.patience = labels ? 20 : 10;
     if (o.head == KIN_HEAD_NONE) o.head = KIN_HEAD_SOFTMAX;
     return o;
 }
