@@ -48,6 +48,9 @@ static const method *find_method(const char *name)
 static const uint32_t autoencoder_layers[] = {512, 256};
 static const uint32_t supervised_layers[] = {1024, 512};
 
+/* Fewer labelled vectors than this are learned in smaller batches: more steps a pass. */
+#define SMALL_SAMPLE 16384
+
 /* Epochs of a sample of count vectors: `usual`, or as many as `steps` take, up to `most`. */
 static uint32_t enough_epochs(uint64_t count, uint32_t batch, uint32_t usual, uint32_t steps,
                               uint32_t most)
@@ -77,7 +80,7 @@ static kin_train_options with_defaults(const kin_train_options *given, uint64_t 
         o.layers = labels ? supervised_layers : autoencoder_layers;
         o.layer_count = 2;
     }
-    if (o.batch == 0) o.batch = 512;
+    if (o.batch == 0) o.batch = labels && count < SMALL_SAMPLE ? 256 : 512;
     if (o.epochs == 0) o.epochs = enough_epochs(count, o.batch, labels ? 20 : 30, 3000, 300);
     if (o.pretrain_epochs == 0) o.pretrain_epochs = enough_epochs(count, o.batch, 5, 1000, 100);
     if (o.pretrain_epochs == KIN_TRAIN_NO_EPOCHS) o.pretrain_epochs = 0;
