@@ -5,6 +5,7 @@
 #include "common/base/limits.h"
 #include "common/base/memory.h"
 #include "proto/ranked.h"
+#include "worker/serve/nearest.h"
 
 /* Hits that are kept at a time, for as many codes as share a pass over a shard: 24 MB. */
 #define HITS_MAX (1u << 20)
@@ -16,7 +17,8 @@ struct kin_batch_search {
     size_t heap_count;
     kin_topk topks[KIN_SEARCH_QUERIES_MAX];
     kin_search_query queries[KIN_SEARCH_QUERIES_MAX];
-    kin_held_shard *held[KIN_SHARDS_MAX]; /* in the order of the message */
+    uint32_t nearest[KIN_SEARCH_QUERIES_MAX]; /* which of the shards a query asks first */
+    kin_held_shard *held[KIN_SHARDS_MAX];     /* in the order of the message */
     kin_buffer ranked;
 };
 
@@ -68,6 +70,34 @@ static uint32_t group_of(uint32_t k)
     return codes > KIN_SEARCH_QUERIES_MAX ? KIN_SEARCH_QUERIES_MAX : codes < 1 ? 1 : codes;
 }
 
+/* One shard, for those of queries [count] whose turn it is. */
+static kin_status search_shard(kin_batch_search *search, uint32_t shard, uint32_t count,
+                               bool nearest, kin_error *error)
+{
+    kin_search_query pass[KIN_SEARCH_QUERIES_MAX];
+    const kin_held_shard *held = search->held[shard];
+    uint32_t asking = 0;
+    for (uint32_t i = 0; i < count; i++)
+        if ((search->nearest[i] == shard) == nearest &&
+            (nearest || kin_shard_can_help(held, &search->queries[i])))
+            pass[asking++] = search->queries[i];
+    if (asking > 0) kin_search_run(&held->codes, pass, asking, search->scratch);
+    for (uint32_t i = 0; i < asking; i++)
+        if (pass[i].status != KIN_OK)
+            return kin_fail(error, pass[i].status, "the worker did not finish in time");
+    return KIN_OK;
+}
+
+static kin_status scan_shard(kin_batch_search *search, uint32_t shard, uint32_t count,
+                             kin_error *error)
+{
+    kin_search_scan(&search->held[shard]->codes, search->queries, count, search->level);
+    for (uint32_t i = 0; i < count; i++)
+        if (search->queries[i].status != KIN_OK)
+            return kin_fail(error, search->queries[i].status, "the worker did not finish in time");
+    return KIN_OK;
+}
+
 /* Codes first..first + count - 1, over all shards; their hits go to search->ranked. */
 static kin_status search_group(kin_batch_search *search, const kin_job *job, unsigned bits,
                                uint32_t first, uint32_t count, kin_error *error)
@@ -84,18 +114,16 @@ static kin_status search_group(kin_batch_search *search, const kin_job *job, uns
         kin_code_from_bytes(&search->queries[i].code,
                             (const uint8_t *)message->codes.data + (size_t)(first + i) * (bits / 8),
                             bits);
+        search->nearest[i] =
+            kin_nearest_shard(search->held, message->shard_count, &search->queries[i].code);
     }
-    for (uint32_t s = 0; s < message->shard_count; s++) {
-        const kin_codes_view *codes = &search->held[s]->codes;
-        if (message->exhaustive)
-            kin_search_scan(codes, search->queries, count, search->level);
-        else
-            kin_search_run(codes, search->queries, count, search->scratch);
-        for (uint32_t i = 0; i < count; i++)
-            if (search->queries[i].status != KIN_OK)
-                return kin_fail(error, search->queries[i].status,
-                                "the worker did not finish in time");
-    }
+    kin_status status = KIN_OK;
+    uint32_t shards = message->shard_count;
+    for (uint32_t s = 0; status == KIN_OK && message->exhaustive && s < shards; s++)
+        status = scan_shard(search, s, count, error);
+    for (uint32_t turn = 0; status == KIN_OK && !message->exhaustive && turn < 2 * shards; turn++)
+        status = search_shard(search, turn % shards, count, turn < shards, error);
+    if (status != KIN_OK) return status;
     for (uint32_t i = 0; i < count; i++) {
         uint8_t *row = kin_buffer_reserve(&search->ranked, (size_t)k * KIN_RANKED_BYTES);
         kin_ranked_build(search->topks[i].heap, kin_topk_finish(&search->topks[i]), k, row);

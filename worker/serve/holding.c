@@ -57,6 +57,7 @@ void kin_holding_add(kin_holding *holding, uint32_t shard, kin_shard_reader *rea
     held->users = 1;
     held->codes = *kin_shard_reader_codes(reader);
     held->codes.shard = shard;
+    kin_shard_reader_range(reader, &held->first, &held->last);
     pthread_mutex_lock(&holding->lock);
     KIN_CHECK(shard < KIN_SHARDS_MAX && holding->shards[shard] == NULL);
     holding->shards[shard] = held;

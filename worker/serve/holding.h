@@ -15,7 +15,8 @@ typedef struct kin_holding kin_holding;
 typedef struct kin_held_shard {
     kin_codes_view codes;
     kin_shard_reader *reader;
-    uint32_t users; /* under the holding's lock; the holding itself is one */
+    kin_code first, last; /* of its range */
+    uint32_t users;       /* under the holding's lock; the holding itself is one */
 } kin_held_shard;
 
 kin_holding *kin_holding_new(void);

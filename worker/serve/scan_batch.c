@@ -5,6 +5,7 @@
 
 #include "common/base/limits.h"
 #include "common/base/memory.h"
+#include "worker/serve/nearest.h"
 
 /* One question of the batch. */
 typedef struct scan {
@@ -13,6 +14,7 @@ typedef struct scan {
     kin_hit *heap; /* [k_max] */
     uint32_t k_max;
     kin_search_query query;
+    uint32_t nearest;     /* which of the message's shards it asks first */
     uint64_t *totals;     /* [shard_count] of the message */
     kin_buffer histogram; /* [shard_count][within + 1] uint64, if it is asked for */
     kin_error error;      /* status KIN_OK while it goes well */
@@ -24,7 +26,8 @@ struct kin_scan_batch {
     kin_recheck *recheck;
     uint32_t count;
     scan scans[KIN_SEARCH_QUERIES_PER_PASS];
-    kin_held_shard *held[KIN_SHARDS_MAX]; /* by number; those of this batch */
+    kin_held_shard *held[KIN_SHARDS_MAX];   /* by number; those of this batch */
+    kin_held_shard *listed[KIN_SHARDS_MAX]; /* in the order of the message */
     kin_bytes keys[KIN_K_MAX];
     kin_message_shard shards[KIN_SHARDS_MAX];
 };
@@ -120,6 +123,7 @@ static kin_status hold_shards(kin_scan_batch *batch, kin_holding *holding, kin_e
         batch->held[shard] = kin_holding_get(holding, shard);
         if (batch->held[shard] == NULL)
             return kin_fail(error, KIN_NOT_FOUND, "shard %u is not open here", shard);
+        batch->listed[i] = batch->held[shard];
     }
     return KIN_OK;
 }
@@ -147,15 +151,26 @@ static void scan_bucket(scan *one, const kin_codes_view *codes)
             &(kin_hit){.id = kin_codes_id(codes, row), .shard = codes->shard, .row = row});
 }
 
-/* One shard for all questions that still go well. */
-static void scan_shard(kin_scan_batch *batch, uint32_t i, const kin_codes_view *codes)
+/* Whether a question that still goes well asks shard i in this turn: the first one is for the
+ * nearest shard of each. Looking at every code knows no turns. */
+static bool is_its_turn(const kin_scan_batch *batch, const scan *one, uint32_t i, bool nearest)
+{
+    if (one->error.status != KIN_OK) return false;
+    if (one->job->message.exhaustive) return nearest;
+    if ((one->nearest == i) != nearest) return false;
+    return nearest || kin_shard_can_help(batch->listed[i], &one->query);
+}
+
+/* Shard i for all questions whose turn it is. */
+static void scan_shard(kin_scan_batch *batch, uint32_t i, bool nearest)
 {
     kin_search_query pass[KIN_SEARCH_QUERIES_PER_PASS];
     scan *asker[KIN_SEARCH_QUERIES_PER_PASS];
+    const kin_codes_view *codes = &batch->listed[i]->codes;
     uint32_t count = 0;
     for (uint32_t s = 0; s < batch->count; s++) {
         scan *one = &batch->scans[s];
-        if (one->error.status != KIN_OK) continue;
+        if (!is_its_turn(batch, one, i, nearest)) continue;
         one->query.within_count = 0;
         one->query.histogram = one->histogram.bytes > 0 ? (uint64_t *)one->histogram.data +
                                                               i * distances_of(&one->job->message)
@@ -171,6 +186,7 @@ static void scan_shard(kin_scan_batch *batch, uint32_t i, const kin_codes_view *
             asker[count++] = one;
         }
     }
+    if (count == 0) return;
     if (batch->scans[0].job->message.exhaustive)
         kin_search_scan(codes, pass, count, batch->level);
     else
@@ -180,6 +196,18 @@ static void scan_shard(kin_scan_batch *batch, uint32_t i, const kin_codes_view *
         if (pass[p].status != KIN_OK)
             kin_fail(&asker[p]->error, pass[p].status, "the worker did not finish in time");
     }
+}
+
+/* All shards that are held, for all questions. */
+static void scan_shards(kin_scan_batch *batch, uint32_t shard_count)
+{
+    for (uint32_t s = 0; s < batch->count; s++) {
+        scan *one = &batch->scans[s];
+        one->nearest = kin_nearest_shard(batch->listed, shard_count, &one->query.code);
+        memset(one->totals, 0, shard_count * sizeof *one->totals);
+    }
+    for (uint32_t turn = 0; turn < 2 * shard_count; turn++)
+        scan_shard(batch, turn % shard_count, turn < shard_count);
 }
 
 static void reply(kin_scan_batch *batch, scan *one)
@@ -217,8 +245,7 @@ void kin_scan_batch_run(kin_scan_batch *batch, kin_job **jobs, uint32_t count, k
     for (uint32_t s = 0; s < count; s++)
         scan_init(&batch->scans[s], jobs[s]);
     kin_status status = hold_shards(batch, holding, &error);
-    for (uint32_t i = 0; status == KIN_OK && i < message->shard_count; i++)
-        scan_shard(batch, i, &batch->held[message->shards[i].shard]->codes);
+    if (status == KIN_OK) scan_shards(batch, message->shard_count);
     for (uint32_t s = 0; s < count; s++) {
         scan *one = &batch->scans[s];
         if (one->error.status == KIN_OK && status != KIN_OK) one->error = error;
