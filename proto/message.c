@@ -44,6 +44,7 @@ static const message_field fields[] = {
     {"request", FIELD_U64, AT(request), UINT64_MAX, (REPLIES | QUESTIONS) & ~T(ERROR), T(ERROR)},
     {"k", FIELD_U32, AT(k), KIN_K_MAX, T(SCAN) | T(BATCH), T(SEARCH) | T(CLASSIFY) | T(ENCODE)},
     {"within", FIELD_WITHIN, AT(within), KIN_CODE_BITS_MAX, 0, T(SEARCH) | T(SCAN) | T(BATCH)},
+    {"bound", FIELD_WITHIN, AT(bound), KIN_CODE_BITS_MAX, 0, T(SCAN)},
     {"any-ties", FIELD_BOOL, AT(any_ties), 1, 0, T(SEARCH) | T(SCAN) | T(BATCH) | T(HITS)},
     {"exhaustive", FIELD_BOOL, AT(exhaustive), 1, 0, T(SEARCH) | T(SCAN) | T(BATCH)},
     {"histogram", FIELD_BOOL, AT(histogram), 1, 0, T(SEARCH) | T(SCAN)},
@@ -110,7 +111,7 @@ static const char *const type_words[KIN_MESSAGE_TYPES] = {
 
 kin_message kin_message_of(kin_message_type type)
 {
-    return (kin_message){.type = type, .within = -1, .radius = -1};
+    return (kin_message){.type = type, .within = -1, .bound = -1, .radius = -1};
 }
 
 const char *kin_message_type_word(kin_message_type type)

@@ -75,12 +75,13 @@ typedef struct kin_message_class {
 #define KIN_BILLION 1000000000U
 
 /* Every field that a message can have; which type has which is a table in message.c and in
- * PROTOCOL.md. Zeroed (within and radius -1) is "not there". Plain data. */
+ * PROTOCOL.md. Zeroed (within, bound and radius -1) is "not there". Plain data. */
 typedef struct kin_message {
     kin_message_type type;
     uint64_t request; /* of a question, repeated in its reply */
     uint32_t k;
     int32_t within; /* bits; -1: any distance */
+    int32_t bound;  /* bits: farther hits are not wanted, though they count; -1: any */
     uint32_t bits;
     int64_t deadline_ms; /* left */
     bool partial;        /* take an answer that misses shards */
@@ -112,7 +113,7 @@ typedef struct kin_message {
     uint32_t shard_count, hit_count, row_count, image_count, count_count, class_count;
 } kin_message;
 
-/* {.type = type, .within = -1, .radius = -1} */
+/* {.type = type, .within = -1, .bound = -1, .radius = -1} */
 kin_message kin_message_of(kin_message_type type);
 
 /* Puts the message's bytes into out, which is emptied first; fields that its type does not have are

@@ -398,6 +398,7 @@ kin_status kin_coordinator_run(const kin_coordinator_options *options, kin_error
         self->scope = (kin_inquiry_scope){.fleet = &self->fleet,
                                           .manifest = &self->manifest,
                                           .generation = self->generation,
+                                          .wave_codes = options->wave_codes,
                                           .late_ns = (int64_t)LATE_MS_MIN * NS_PER_MS};
         printf("clients %s\nworkers %s\n", kin_link_endpoint(self->clients),
                kin_link_endpoint(self->workers));

@@ -13,6 +13,7 @@ typedef struct kin_coordinator_options {
     const char *key_file;        /* CURVE key pair; NULL for none */
     const char *allow_file;      /* public keys of those let in; NULL: only the own key's owners */
     uint32_t replicas;
+    uint64_t wave_codes;  /* shards of so many codes on average are asked in two waves */
     uint32_t beat_ms;     /* between heartbeats */
     uint32_t patience_ms; /* of silence before a worker counts as dead */
 } kin_coordinator_options;

@@ -7,6 +7,7 @@
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "coordinator/serve/inquiry_score.h"
+#include "coordinator/serve/inquiry_wave.h"
 #include "coordinator/serve/question.h"
 #include "coordinator/serve/reply_check.h"
 #include "proto/scored.h"
@@ -72,7 +73,12 @@ kin_status kin_inquiry_start(kin_inquiry **inquiry, kin_inquiry_scope *scope, ui
     made->encoding = made->question.picture.data != NULL;
     if (search && !made->encoding)
         kin_code_from_bytes(&made->code, made->question.code.data, scope->manifest->bits);
-    if (!made->encoding) prune(made, scope);
+    made->ahead = KIN_FLEET_NONE;
+    made->bound = -1;
+    if (!made->encoding) {
+        prune(made, scope);
+        kin_wave_begin(made, scope);
+    }
     made->started_ns = kin_clock_ns();
     if (made->question.deadline_ms == 0) made->question.deadline_ms = KIN_DEADLINE_MS_DEFAULT;
     made->deadline_ns = made->started_ns + made->question.deadline_ms * NS_PER_MS;
@@ -171,6 +177,7 @@ static kin_status build_leg(const kin_inquiry *inquiry, kin_inquiry_scope *scope
                     : kin_inquiry_depth(inquiry);
     message.rerank = question->rerank;
     message.within = question->within;
+    message.bound = inquiry->bound;
     message.any_ties = question->any_ties;
     message.exhaustive = question->exhaustive;
     message.histogram = question->histogram;
@@ -236,6 +243,7 @@ static void send_legs(kin_inquiry *inquiry, kin_inquiry_scope *scope, const uint
         given[worker]++;
         fleet->workers[worker]->tasks++; /* so that the next shard goes elsewhere */
     }
+    if (!hedge) kin_wave_restrict(inquiry, fleet, worker_of, given, kin_clock_ns());
     for (uint32_t w = 0; w < fleet->end; w++) {
         if (given[w] == 0) continue;
         uint32_t *shards = kin_calloc(given[w], sizeof *shards), count = 0;
@@ -296,6 +304,7 @@ static void begin_second_round(kin_inquiry *inquiry, kin_inquiry_scope *scope)
 {
     for (uint32_t i = 0; i < inquiry->leg_count; i++)
         close_leg(inquiry, scope, &inquiry->legs[i]);
+    inquiry->ahead = KIN_FLEET_NONE;
     kin_score_begin(inquiry);
 }
 
@@ -308,6 +317,7 @@ void kin_inquiry_dispatch(kin_inquiry *inquiry, kin_inquiry_scope *scope)
     }
     if (wants_second_round(inquiry) && is_settled(inquiry, scope))
         begin_second_round(inquiry, scope);
+    if (kin_wave_waits(inquiry, scope, kin_clock_ns())) return;
     uint8_t *wanted = kin_calloc(inquiry->shard_count, 1);
     uint32_t count = 0;
     for (uint32_t s = 0; s < inquiry->shard_count; s++) {
@@ -391,6 +401,7 @@ static kin_status take_code(kin_inquiry *inquiry, const kin_inquiry_scope *scope
     }
     inquiry->encoding = false;
     prune(inquiry, scope);
+    kin_wave_begin(inquiry, scope);
     inquiry->question.picture = (kin_bytes){0};
     kin_buffer_fini(&inquiry->body);
     return KIN_OK;

@@ -22,10 +22,11 @@ typedef struct kin_inquiry_scope {
     kin_fleet *fleet;
     const kin_manifest *manifest;
     const char *generation;
-    uint64_t next_leg; /* numbers on the wire; never used twice */
-    int64_t late_ns;   /* a leg that takes longer is asked elsewhere, too */
-    uint64_t hedges;   /* legs that were */
-    kin_buffer body;   /* scratch for messages */
+    uint64_t next_leg;   /* numbers on the wire; never used twice */
+    int64_t late_ns;     /* a leg that takes longer is asked elsewhere, too */
+    uint64_t hedges;     /* legs that were */
+    uint64_t wave_codes; /* shards of so many codes on average are asked in two waves */
+    kin_buffer body;     /* scratch for messages */
 } kin_inquiry_scope;
 
 typedef struct kin_leg {
@@ -61,6 +62,9 @@ typedef struct kin_inquiry {
     bool encoding; /* first phase: the code is not known yet */
     kin_code code;
     uint32_t pruned; /* shards that cannot hold a hit */
+    uint32_t ahead;  /* the shard that is asked first (inquiry_wave.h); KIN_FLEET_NONE: none */
+    int32_t bound;   /* bits, of scans: there are k hits that near; -1: not known */
+    int64_t wave_ns; /* when it was asked; 0: not yet */
     uint32_t batch;  /* codes of a batch */
     kin_second_round second;
     kin_buffer thumbnail; /* pixels of the question's picture */

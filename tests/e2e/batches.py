@@ -161,6 +161,30 @@ def try_rechecks(index, codes):
            for w in report["workers"]), "status says what workers did, and their memory")
 
 
+def try_waves(index, codes):
+    """Three workers in two waves: the same answers, also when the first wave's worker is gone; and
+    shards that the first wave makes needless are not asked."""
+    cluster = work.cluster(index, workers=3, replicas=1, wave=0, options=("--recheck", "1"))
+    cluster.wait()
+    right = spared = 0
+    with cluster.client() as client:
+        for i, code in enumerate(questions_of(codes, 120, 11)):
+            answer = client.search(code=code.tobytes(), k=1 + i % 40, any_ties=i % 7 == 0)
+            hits, _ = brute_force(codes, code, 1 + i % 40, None)
+            got = [(hit.id, hit.distance) for hit in answer.hits]
+            right += got == hits or (i % 7 == 0 and [d for _, d in got] == [d for _, d in hits])
+            spared += answer.pruned > 0
+        ok(right == 120, f"answers in two waves equal numpy's: {right} of 120")
+        ok(spared > 0, f"shards that cannot have a nearer hit are spared: {spared} times")
+        ok(cluster.wait(lambda report: report["queries"]["checks_total"] >= 8, 10) and
+           client.status()["queries"]["mismatches_total"] == 0, "answers within a bound are right")
+        cluster.workers[0].kill()
+        partial = [client.search(code=code.tobytes(), k=7, partial=True)
+                   for code in questions_of(codes, 14, 12)]
+        ok(all(len(answer.hits) == 7 for answer in partial),
+           "others answer where the first wave's worker is gone")
+
+
 try:
     for bits in (64, 128):
         index, raw = work.index(COUNT, bits, SHARDS)
@@ -172,6 +196,7 @@ try:
         if bits == 64:
             try_mistakes(folder, index)
             try_rechecks(index, codes)
+            try_waves(index, codes)
 finally:
     work.clean_up()
 finish()

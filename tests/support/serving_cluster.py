@@ -57,7 +57,7 @@ class Work:
 
 class Cluster:
     def __init__(self, work, index, workers=2, threads=1, replicas=2, environment=None,
-                 patience_ms=2000, options=()):
+                 patience_ms=2000, options=(), wave=None):
         self.index, self.threads = index, threads
         self.worker_options = options
         self.folder = tempfile.mkdtemp(dir=work.folder)
@@ -67,7 +67,8 @@ class Cluster:
         self.worker_side = f"ipc://{self.folder}/w"
         self.coordinator = self.start(
             "kindred-coordinator", "--endpoint", self.client_side, "--worker-endpoint",
-            self.worker_side, "--replicas", str(replicas), "--patience", str(patience_ms), index)
+            self.worker_side, "--replicas", str(replicas), "--patience", str(patience_ms),
+            *([] if wave is None else ["--wave", str(wave)]), index)
         self.workers = []
         for _ in range(workers):
             self.add_worker()

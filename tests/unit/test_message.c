@@ -134,6 +134,18 @@ static void certificates_and_batches_are_read_as_they_were_built(void **state)
     batch.shard_count = 1;
     pass(&batch);
     assert_true(parsed.shard_count == 1 && parsed.shards[0].shard == 5);
+
+    kin_message scan = kin_message_of(KIN_MESSAGE_SCAN);
+    scan.code = (kin_bytes){"01234567", 8};
+    scan.k = 3;
+    scan.deadline_ms = 9;
+    scan.shards = shards;
+    scan.shard_count = 1;
+    pass(&scan);
+    assert_true(parsed.bound == -1 && parsed.within == -1);
+    scan.bound = 0;
+    pass(&scan);
+    assert_true(parsed.bound == 0 && parsed.within == -1);
 }
 
 static void classes_come_through(void **state)

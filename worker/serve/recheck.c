@@ -59,6 +59,7 @@ void kin_recheck_note(kin_recheck *recheck, const kin_message *scan, const kin_h
     kin_code_from_bytes(&one->code, scan->code.data, one->bits);
     one->k = scan->k;
     one->within = scan->within < 0 ? one->bits : (uint32_t)scan->within;
+    if (scan->within < 0 && scan->bound >= 0) one->within = (uint32_t)scan->bound;
     one->any_ties = scan->any_ties;
     one->hit_count = count;
     if (count > 0) memcpy(one->hits, hits, count * sizeof *hits);

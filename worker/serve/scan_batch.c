@@ -103,9 +103,11 @@ static void scan_init(scan *one, kin_job *job)
         memset(kin_buffer_reserve(&one->histogram, bytes), 0, bytes);
         one->histogram.bytes = bytes;
     }
+    uint32_t limit =
+        message->bound >= 0 && message->bound < (int32_t)bits ? (uint32_t)message->bound : bits;
     one->query =
         (kin_search_query){.code = code,
-                           .within = message->within < 0 ? bits : (uint32_t)message->within,
+                           .within = message->within < 0 ? limit : (uint32_t)message->within,
                            .topk = &one->topk,
                            .count_within = message->within >= 0,
                            .any_ties = message->any_ties,
@@ -143,7 +145,7 @@ static void scan_bucket(scan *one, const kin_codes_view *codes)
 {
     uint64_t first, last;
     kin_search_bucket(codes, &one->query.code, &first, &last);
-    one->query.within_count = last - first;
+    if (one->query.count_within) one->query.within_count = last - first;
     if (one->query.histogram != NULL) one->query.histogram[0] += last - first;
     for (uint64_t row = first; row < last && row - first < one->topk.k; row++)
         kin_topk_push(
