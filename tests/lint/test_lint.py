@@ -7,6 +7,7 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+import rules  # noqa: E402
 from tap import ROOT, finish, ok  # noqa: E402
 
 
@@ -93,7 +94,7 @@ def main():
             plant(tree, *row)
         for program, library in (("kindred", "-lopenblas"), ("kindred-coordinator", "-lmpi"),
                                  ("kindred-worker", "-lmpi")):
-            for name in ("kindred", "kindred-coordinator", "kindred-worker"):
+            for name in rules.LINKS:
                 link_program(os.path.join(tree, "build/bin", name), [])
             ok(lint(tree, "links")[0] == 0, f"links has nothing to say of a lean {program}")
             mpi = subprocess.run(["pkg-config", "--libs-only-L", "ompi-c"], capture_output=True,
