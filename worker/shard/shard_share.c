@@ -316,21 +316,6 @@ void kin_shard_share_destroy(kin_shard_share **share)
     *share = NULL;
 }
 
-/* Size and digest, held to the reader's rules. */
-static kin_status describe(const char *path, kin_shard_written *written, kin_error *error)
-{
-    kin_mapping mapping;
-    kin_shard_view view;
-    kin_status status = kin_mapping_open(&mapping, path, error);
-    if (status != KIN_OK) return status;
-    status =
-        kin_shard_view_parse(&view, mapping.data, mapping.bytes, KIN_SHARD_CHECK_LAZY, path, error);
-    written->bytes = mapping.bytes;
-    if (status == KIN_OK) written->digest = kin_container_digest(mapping.data);
-    kin_mapping_close(&mapping);
-    return status;
-}
-
 kin_status kin_shard_outline_complete(const kin_shard_outline *outline, const char *path,
                                       uint64_t *checksums, const uint8_t *known,
                                       void (*tick)(void *user), void *user,
@@ -347,5 +332,5 @@ kin_status kin_shard_outline_complete(const kin_shard_outline *outline, const ch
     if (status == KIN_OK)
         status =
             kin_container_joint_finish(&outline->file, path, checksums, known, tick, user, error);
-    return status == KIN_OK ? describe(path, written, error) : status;
+    return status == KIN_OK ? kin_shard_written_read(written, path, error) : status;
 }

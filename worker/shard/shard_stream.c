@@ -199,8 +199,7 @@ static kin_status end_table(kin_shard_stream *stream, uint32_t table, kin_error 
     return status == KIN_OK ? flush_starts(stream, table, error) : status;
 }
 
-/* Size and digest of what was published, held to the reader's rules. */
-static kin_status describe(const char *path, kin_shard_written *written, kin_error *error)
+kin_status kin_shard_written_read(kin_shard_written *written, const char *path, kin_error *error)
 {
     kin_mapping mapping;
     kin_shard_view view;
@@ -226,7 +225,7 @@ kin_status kin_shard_stream_finish(kin_shard_stream **stream, kin_shard_written 
     for (uint32_t j = 0; j < done->meta.table_count && status == KIN_OK; j++)
         status = end_table(done, j, error);
     if (status == KIN_OK) status = kin_container_placed_publish(&done->file, error);
-    if (status == KIN_OK) status = describe(done->path, written, error);
+    if (status == KIN_OK) status = kin_shard_written_read(written, done->path, error);
     kin_shard_stream_destroy(stream);
     return status;
 }

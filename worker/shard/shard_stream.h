@@ -29,6 +29,10 @@ typedef struct kin_shard_written {
     kin_digest digest; /* kin_container_digest */
 } kin_shard_written;
 
+/* Size and digest of the file at path, held to the reader's rules. */
+KIN_MUST_USE kin_status kin_shard_written_read(kin_shard_written *written, const char *path,
+                                               kin_error *error);
+
 /* Holds 64 KiB a section and 8 bytes for each 64 KiB of the file. One feed (a table's codes, the
  * ids, keys, values, thumbnails) is used by one thread; different feeds may be used at once. */
 typedef struct kin_shard_stream kin_shard_stream;
