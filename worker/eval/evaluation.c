@@ -112,20 +112,6 @@ static kin_status read_vectors(const kin_vectors *vectors, uint64_t first, uint6
     return KIN_OK;
 }
 
-/* To length 1; zeros stay. */
-static void normalize(float *vectors, uint64_t count, uint32_t dimensions)
-{
-    for (uint64_t i = 0; i < count; i++) {
-        float *vector = vectors + i * dimensions;
-        double squares = 0;
-        for (uint32_t j = 0; j < dimensions; j++)
-            squares += (double)vector[j] * vector[j];
-        float scale = squares > 0 ? (float)(1 / sqrt(squares)) : 0;
-        for (uint32_t j = 0; j < dimensions; j++)
-            vector[j] *= scale;
-    }
-}
-
 /* Where scores are made: a block of queries against all rows. */
 typedef struct score_work {
     float *queries; /* [QUERY_BLOCK][dimensions] */
@@ -144,7 +130,7 @@ static kin_status score_rows(kin_evaluation *evaluation, const kin_vectors *data
         size_t rows = total - first < ROW_BLOCK ? total - first : ROW_BLOCK;
         status = read_vectors(database, first, rows, work->rows, error);
         if (status != KIN_OK) break;
-        normalize(work->rows, rows, database->dimensions);
+        kin_ranking_normalize(work->rows, rows, database->dimensions);
         kin_blas_multiply_floats(false, true, (size_t)count, rows, dimensions, work->queries,
                                  work->rows, 0, work->piece);
         for (uint64_t q = 0; q < count; q++)
@@ -186,7 +172,7 @@ kin_status kin_evaluation_cosine(kin_evaluation *evaluation, const kin_vectors *
         tick(evaluation, (double)first / (double)asked);
         status = read_vectors(queries, first, count, work.queries, error);
         if (status != KIN_OK) break;
-        normalize(work.queries, count, queries->dimensions);
+        kin_ranking_normalize(work.queries, count, queries->dimensions);
         status = score_rows(evaluation, database, count, &work, error);
         if (status == KIN_OK) rank_block(evaluation, first, count, work.scores, near, measured);
     }

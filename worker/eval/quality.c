@@ -1,6 +1,5 @@
 #include "worker/eval/quality.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -86,19 +85,6 @@ static void make_room(quality *q)
     }
 }
 
-static void to_length_one(float *vectors, size_t count, uint32_t dimensions)
-{
-    for (size_t i = 0; i < count; i++) {
-        float *vector = vectors + i * dimensions;
-        double squares = 0;
-        for (uint32_t j = 0; j < dimensions; j++)
-            squares += (double)vector[j] * vector[j];
-        float inverse = squares > 0 ? (float)(1 / sqrt(squares)) : 0;
-        for (uint32_t j = 0; j < dimensions; j++)
-            vector[j] *= inverse;
-    }
-}
-
 /* Vectors of rows, their codes, then of length 1. */
 static void look_at(quality *q, const uint64_t *rows, size_t count, float *vectors, uint64_t *words)
 {
@@ -136,11 +122,11 @@ static void look_at_all(quality *q)
                 q->query_words + i * q->width);
     }
     classify(q);
-    to_length_one(q->asked, q->query_count, q->dimensions);
+    kin_ranking_normalize(q->asked, q->query_count, q->dimensions);
     for (size_t i = 0; i < q->count; i += BLOCK) {
         size_t rows = q->count - i < BLOCK ? q->count - i : BLOCK;
         look_at(q, q->ids + i, rows, block, q->words + i * q->width);
-        to_length_one(block, rows, q->dimensions);
+        kin_ranking_normalize(block, rows, q->dimensions);
         kin_blas_multiply_floats(false, true, q->query_count, BLOCK, q->dimensions, q->asked, block,
                                  0, cosines);
         for (size_t n = 0; n < q->query_count; n++)

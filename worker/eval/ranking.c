@@ -1,5 +1,6 @@
 #include "worker/eval/ranking.h"
 
+#include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -147,4 +148,17 @@ const uint32_t *kin_ranking_order(const kin_ranking *ranking)
 const uint32_t *kin_ranking_starts(const kin_ranking *ranking)
 {
     return ranking->by_code ? ranking->starts : NULL;
+}
+
+void kin_ranking_normalize(float *vectors, uint64_t count, uint32_t dimensions)
+{
+    for (uint64_t i = 0; i < count; i++) {
+        float *vector = vectors + i * dimensions;
+        double squares = 0;
+        for (uint32_t j = 0; j < dimensions; j++)
+            squares += (double)vector[j] * vector[j];
+        float scale = squares > 0 ? (float)(1 / sqrt(squares)) : 0;
+        for (uint32_t j = 0; j < dimensions; j++)
+            vector[j] *= scale;
+    }
 }

@@ -34,4 +34,7 @@ const uint32_t *kin_ranking_order(const kin_ranking *ranking);
  * the order. NULL after a ranking by score or a re-ranking. */
 const uint32_t *kin_ranking_starts(const kin_ranking *ranking);
 
+/* Vectors [count][dimensions] to length 1, so that products are cosines; zeros stay. */
+void kin_ranking_normalize(float *vectors, uint64_t count, uint32_t dimensions);
+
 #endif
