@@ -33,8 +33,6 @@ _Static_assert(META_TABLE + KIN_TABLES_MAX * META_TABLE_BYTES == KIN_SHARD_META_
 
 /* Below so many codes a scan takes less than a tenth of a millisecond. */
 #define TABLES_CODES_MIN 65536u
-/* What search maps at most, in bytes of codes, unless a person asks for more tables. */
-#define CODES_TIMES_MAX 8
 /* From so many codes on, memory decides: starts of 2^24 buckets are less than what a byte less an
  * entry saves. */
 #define LARGE_CODES ((uint64_t)1 << 28)
@@ -51,18 +49,18 @@ static uint32_t fill_bits(uint64_t count)
 }
 
 /* Parts as wide as buckets, which tile the code: wider ones have empty buckets, narrower ones are
- * long to read. Measured: README.md of worker/search. */
+ * long to read. Where even all tables that there may be leave out more than an eighth of the code,
+ * a scan of one is as fast. Measured: README.md of worker/search. */
 uint32_t kin_shard_tables_auto(uint64_t count, uint32_t bits, uint64_t bytes_max)
 {
     uint32_t fill = fill_bits(count);
     uint32_t tables = count < TABLES_CODES_MIN ? 1 : (bits + fill / 2) / fill;
-    if (tables > KIN_TABLES_MAX) tables = KIN_TABLES_MAX;
-    uint64_t most = count * (bits / 8) * CODES_TIMES_MAX;
-    if (bytes_max > 0 && bytes_max < most) most = bytes_max;
-    for (; tables > 1; tables--) {
+    if (tables > KIN_TABLES_MAX)
+        tables = KIN_TABLES_MAX * fill >= bits - bits / 8 ? KIN_TABLES_MAX : 1;
+    for (; bytes_max > 0 && tables > 1; tables--) {
         kin_shard_meta meta = {.count = count, .bits = bits};
         kin_shard_plan(&meta, tables, count);
-        if (kin_shard_search_bytes(&meta) <= most) break;
+        if (kin_shard_search_bytes(&meta) <= bytes_max) break;
     }
     return tables;
 }

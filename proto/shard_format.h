@@ -47,7 +47,7 @@ typedef struct kin_shard_meta {
 #define KIN_SHARD_META_BYTES_1 80 /* of version 1 */
 
 /* How many tables make search fast for so many codes: as many as pay, fewer where search would map
- * more than eight times the bytes of the codes, or more than bytes_max (0: no such limit). */
+ * more than bytes_max (0: no such limit). */
 uint32_t kin_shard_tables_auto(uint64_t count, uint32_t bits, uint64_t bytes_max);
 
 /* Fills in what follows from count and bits: rotations, buckets, widths of numbers. table_count is

@@ -394,6 +394,9 @@ static void tables_keep_to_their_limits(void **state)
     assert_int_equal(kin_shard_tables_auto(1000, 64, 0), 1);
     assert_int_equal(kin_shard_tables_auto(10000000, 64, 0), 4);
     assert_int_equal(kin_shard_tables_auto(1000000000, 64, 0), 3);
+    assert_int_equal(kin_shard_tables_auto(10000000, 256, 0), 14);
+    assert_int_equal(kin_shard_tables_auto(1000000, 256, 0), 16);
+    assert_int_equal(kin_shard_tables_auto(300000, 256, 0), 1); /* sixteen would not tile it */
     for (uint32_t bits = 64; bits <= 256; bits *= 2)
         for (uint64_t count = 100000; count <= 1000000000; count *= 10)
             for (uint64_t times = 1; times <= 16; times++) {
@@ -401,7 +404,6 @@ static void tables_keep_to_their_limits(void **state)
                 kin_shard_meta meta = {.count = count, .bits = bits};
                 uint32_t tables = kin_shard_tables_auto(count, bits, most);
                 kin_shard_plan(&meta, tables, count);
-                if (times > 8) most = count * bits / 8 * 8;
                 assert_true(tables == 1 || kin_shard_search_bytes(&meta) <= most);
                 if (times < 3 || tables == kin_shard_tables_auto(count, bits, 0)) continue;
                 kin_shard_plan(&meta, tables + 1, count); /* one more would be too many */
