@@ -2,9 +2,16 @@
 # The Makefile: a second make builds nothing, the user's flags are added, install gives a usable
 # library and programs that run from where they were installed.
 . "$(dirname "$0")/../support/tap.sh"
-cd "$root" || exit 1
 build=${BUILD:-build}
 unset MAKEFLAGS MAKELEVEL
+# In a copy, with the objects linked: two runs of the tests in one tree, or a build beside one, would
+# fight.
+cd "$root" && mkdir "$work/tree" && cp -a common coordinator worker proto tests deploy Makefile "$work/tree" || exit 1
+if [ "${build#/}" = "$build" ]; then
+    mkdir -p "$work/tree/$(dirname "$build")"
+    cp -al "$build" "$work/tree/$build" 2>/dev/null || cp -a "$build" "$work/tree/$build" || exit 1
+fi
+cd "$work/tree" || exit 1
 
 again=$(make BUILD="$build" all 2>&1)
 if [ -z "$(grep -v 'Nothing to be done' <<<"$again")" ]; then

@@ -172,7 +172,25 @@ def test_centring(pictures):
     lost = finds_itself("again", pictures)
     ok(done.returncode == 0 and not lost, "kept features of it make another index", said(done), lost)
     test_kill()
+    test_centred_hasher(pictures)
     os.unlink("pictures/no picture")
+
+
+def test_centred_hasher(pictures):
+    """It fits builds of the list it was learned from: who learns one, or takes another's, reads so."""
+    model = ["--model", "centred.onnx"]
+    train = ["kindred-index", "train", "--bits", "16"]
+    done = run(*train, "-o", "centred.kin", *model, "pictures")
+    ok(done.returncode == 0 and "centred.kin will fit builds of the very same list" in done.stderr,
+       "a hasher of centred models: said", done.stderr)
+    done = build(1, "-o", "fits", *model, "--hasher", "centred.kin", "pictures")
+    ok(done.returncode == 0, "the same list takes it", said(done))
+    done = build(1, "-o", "none", *model, "--hasher", "centred.kin", *pictures[1:])
+    ok(done.returncode == 1 and "fits builds of the very list" in said(done) and
+       not os.path.exists("none/CURRENT"), "another does not, and says why", said(done))
+    done = run(*train, "-o", "plain.kin", "--model", "plain.onnx", "pictures")
+    ok(done.returncode == 0 and "will fit" not in done.stderr,
+       "other hashers fit all: nothing is said", done.stderr)
 
 
 def test_kill():

@@ -150,6 +150,13 @@ bool kin_features_want_means(const kin_features *features)
     return false;
 }
 
+bool kin_features_are_centred(const kin_features *features)
+{
+    for (uint32_t n = 0; n < features->network_count; n++)
+        if (kin_picture_network_is_centred(features->networks[n])) return true;
+    return false;
+}
+
 uint32_t kin_features_model_dimensions(const kin_features *features, uint32_t m)
 {
     KIN_CHECK(m < features->network_count);

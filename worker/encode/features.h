@@ -32,6 +32,8 @@ KIN_MUST_USE kin_status kin_features_open_networks(kin_features **features, cons
 /* Whether there are networks whose taps are to be centred by means that are not learned yet: their
  * vectors are for learning them, and for nothing else. */
 bool kin_features_want_means(const kin_features *features);
+/* Whether there are networks whose taps are centred, or to be centred. */
+bool kin_features_are_centred(const kin_features *features);
 /* Numbers that the m-th model of their network file gives. */
 uint32_t kin_features_model_dimensions(const kin_features *features, uint32_t m);
 

@@ -175,6 +175,11 @@ bool kin_picture_network_wants_means(const kin_picture_network *network)
     return network->spec.centre && network->means == NULL;
 }
 
+bool kin_picture_network_is_centred(const kin_picture_network *network)
+{
+    return network->spec.centre;
+}
+
 void kin_picture_network_close(kin_picture_network **network)
 {
     if (*network == NULL) return;

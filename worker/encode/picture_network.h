@@ -22,6 +22,8 @@ KIN_MUST_USE kin_status kin_picture_network_open(kin_picture_network **network,
                                                  const kin_network_model *model, kin_error *error);
 /* Whether the means of its taps are still to be learned. */
 bool kin_picture_network_wants_means(const kin_picture_network *network);
+/* Whether its taps are centred, or to be centred. */
+bool kin_picture_network_is_centred(const kin_picture_network *network);
 /* As kin_network_clone. */
 kin_picture_network *kin_picture_network_clone(kin_picture_network *network);
 void kin_picture_network_close(kin_picture_network **network);

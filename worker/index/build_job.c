@@ -368,6 +368,17 @@ static kin_status open_early(kin_build_state *build, bool speaks, kin_error *err
     return status == KIN_OK ? check_bits(build, error) : status;
 }
 
+/* What a hasher that is made for other builds, too, will not do for them. */
+static void warn_of_means(const kin_build_state *build)
+{
+    if (build->options->hasher_output == NULL || !kin_features_want_means(build->features)) return;
+    kin_log(KIN_LOG_WARNING,
+            "the models are centred by the mean of these pictures: %s will fit builds of the very "
+            "same list of pictures, and no others; for one that fits all, take \"centre\" out of "
+            "the sidecars",
+            build->options->hasher_output);
+}
+
 /* Ranks on several machines may see several files under one name. */
 static void check_features(kin_build_state *build)
 {
@@ -403,6 +414,7 @@ int kin_build_run(const kin_build_options *options)
     build.comm = kin_comm_open();
     if (kin_comm_rank(build.comm) == 0) build.progress = kin_progress_new();
     if (build.features != NULL) check_features(&build);
+    if (build.progress != NULL && build.features != NULL) warn_of_means(&build);
     run_job(&build);
     kin_progress_destroy(&build.progress);
     kin_chunk_worker_destroy(&build.worker);

@@ -159,12 +159,7 @@ kin_status kin_build_options_parse(kin_build_options *options, int argc, char **
     numbers n = {.thumbnail = -1}; /* not given */
     const kin_option table[] = {
         {"output", 'o', KIN_OPTION_TEXT, &options->index_path, 0, 0, NULL},
-        {"list", 'l', KIN_OPTION_TEXT, &options->list_path, 0, 0, NULL},
-        {"null", '0', KIN_OPTION_FLAG, &options->null_separated, 0, 0, NULL},
-        {"follow-links", 0, KIN_OPTION_FLAG, &options->follow_links, 0, 0, NULL},
-        {"features", 0, KIN_OPTION_TEXT, &options->features, 0, 0, NULL},
-        {"model", 0, KIN_OPTION_LIST, &options->models, 0, 0, NULL},
-        {"set", 0, KIN_OPTION_LIST, &options->settings, 0, 0, NULL},
+        KIN_PICTURE_OPTION_ROWS(options),
         {"keep-features", 0, KIN_OPTION_FLAG, &options->keep_features, 0, 0, NULL},
         {"rerank", 0, KIN_OPTION_FLAG, &options->rerank, 0, 0, NULL},
         {"sample", 0, KIN_OPTION_NUMBER, &n.sample, 1, KIN_SAMPLE_PICTURES_MAX, NULL},
@@ -175,7 +170,6 @@ kin_status kin_build_options_parse(kin_build_options *options, int argc, char **
         {"restart", 0, KIN_OPTION_FLAG, &options->restart, 0, 0, NULL},
         {"report", 0, KIN_OPTION_TEXT, &options->report, 0, 0, NULL},
         {"trial", 0, KIN_OPTION_TEXT, &trial, 0, 0, NULL},
-        {"no-sandbox", 0, KIN_OPTION_FLAG, &options->no_sandbox, 0, 0, NULL},
         {"help", 'h', KIN_OPTION_FLAG, &options->help, 0, 0, NULL},
         {0},
     };

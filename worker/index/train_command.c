@@ -158,21 +158,14 @@ static kin_status take_sources(train_job *job, int count, char **sources, kin_er
 static kin_status parse(train_job *job, int argc, char **argv, kin_error *error)
 {
     int sources = 0;
-    kin_build_options *pictures = &job->pictures;
     kin_hasher_options_init(&job->hasher);
     const kin_option table[] = {
         {"output", 'o', KIN_OPTION_TEXT, &job->output, 0, 0, NULL},
-        {"list", 'l', KIN_OPTION_TEXT, &pictures->list_path, 0, 0, NULL},
-        {"null", '0', KIN_OPTION_FLAG, &pictures->null_separated, 0, 0, NULL},
-        {"follow-links", 0, KIN_OPTION_FLAG, &pictures->follow_links, 0, 0, NULL},
-        {"features", 0, KIN_OPTION_TEXT, &pictures->features, 0, 0, NULL},
-        {"model", 0, KIN_OPTION_LIST, &pictures->models, 0, 0, NULL},
-        {"set", 0, KIN_OPTION_LIST, &pictures->settings, 0, 0, NULL},
-        {"no-sandbox", 0, KIN_OPTION_FLAG, &pictures->no_sandbox, 0, 0, NULL},
         {"report", 0, KIN_OPTION_TEXT, &job->report, 0, 0, NULL},
         {"sample", 0, KIN_OPTION_NUMBER, &job->sample, 1, INT64_MAX, NULL},
         {"restart", 0, KIN_OPTION_FLAG, &job->restart, 0, 0, NULL},
         {"help", 'h', KIN_OPTION_FLAG, &job->help, 0, 0, NULL},
+        KIN_PICTURE_OPTION_ROWS(&job->pictures),
         KIN_HASHER_OPTION_ROWS(&job->hasher),
         {0},
     };
