@@ -74,6 +74,14 @@ static bool is_loopback(const char *endpoint)
     return starts_with(endpoint, "tcp://localhost:") || starts_with(endpoint, "tcp://[::1]:");
 }
 
+/* Behind its last colon, as [::1]:7700 has others before. */
+static bool has_port(const char *endpoint)
+{
+    const char *colon = strrchr(endpoint + strlen("tcp://"), ':');
+    if (colon == NULL || colon[1] == 0) return false;
+    return strcmp(colon + 1, "*") == 0 || colon[1 + strspn(colon + 1, "0123456789")] == 0;
+}
+
 static kin_status check_endpoint(const char *endpoint, bool server,
                                  const kin_link_security *security, kin_error *error)
 {
@@ -81,6 +89,11 @@ static kin_status check_endpoint(const char *endpoint, bool server,
     if ((!tcp && !ipc) || strlen(endpoint) >= sizeof((kin_link *)0)->endpoint)
         return kin_fail(error, KIN_BAD_INPUT,
                         "%.200s is no endpoint; it is tcp://ADDRESS:PORT or ipc://PATH", endpoint);
+    if (tcp && !has_port(endpoint))
+        return kin_fail(error, KIN_BAD_INPUT,
+                        "%s has no port; an endpoint is tcp://ADDRESS:PORT, such as "
+                        "tcp://127.0.0.1:7700",
+                        endpoint);
     if (ipc || is_loopback(endpoint)) return KIN_OK;
     bool keys = security != NULL && security->pair != NULL;
     if (server && !(keys && security->allow != NULL))

@@ -24,6 +24,12 @@ static kin_status unknown(const kin_option *options, const char *given, kin_erro
     return kin_fail(error, KIN_BAD_INPUT, "unknown option %s; --help lists the options", given);
 }
 
+/* "--" of "--name"; "-" where the name is its letter. */
+static const char *dashes(const kin_option *option)
+{
+    return option->name[1] == 0 ? "-" : "--";
+}
+
 static bool is_choice(const char *choices, const char *value)
 {
     size_t length = strlen(value);
@@ -42,8 +48,8 @@ static kin_status assign_real(const kin_option *option, const char *value, kin_e
     double number = strtod(value, &end);
     if (end == value || *end != 0 || !(number >= (double)option->minimum) ||
         !(number <= (double)option->maximum))
-        return kin_fail(error, KIN_BAD_INPUT, "--%s is '%s'; it takes a number from %lld to %lld",
-                        option->name, value, (long long)option->minimum,
+        return kin_fail(error, KIN_BAD_INPUT, "%s%s is '%s'; it takes a number from %lld to %lld",
+                        dashes(option), option->name, value, (long long)option->minimum,
                         (long long)option->maximum);
     *(double *)option->target = number;
     return KIN_OK;
@@ -54,16 +60,16 @@ static kin_status assign(const kin_option *option, const char *value, kin_error 
     if (option->kind == KIN_OPTION_REAL) return assign_real(option, value, error);
     if (option->kind == KIN_OPTION_TEXT) {
         if (option->choices != NULL && !is_choice(option->choices, value))
-            return kin_fail(error, KIN_BAD_INPUT, "--%s is '%s'; it takes one of %s", option->name,
-                            value, option->choices);
+            return kin_fail(error, KIN_BAD_INPUT, "%s%s is '%s'; it takes one of %s",
+                            dashes(option), option->name, value, option->choices);
         *(const char **)option->target = value;
         return KIN_OK;
     }
     if (option->kind == KIN_OPTION_LIST) {
         kin_option_list *list = option->target;
         if (list->count == KIN_OPTION_LIST_MAX)
-            return kin_fail(error, KIN_BAD_INPUT, "--%s is given more than %d times", option->name,
-                            KIN_OPTION_LIST_MAX);
+            return kin_fail(error, KIN_BAD_INPUT, "%s%s is given more than %d times",
+                            dashes(option), option->name, KIN_OPTION_LIST_MAX);
         list->items[list->count++] = value;
         return KIN_OK;
     }
@@ -73,8 +79,9 @@ static kin_status assign(const kin_option *option, const char *value, kin_error 
     if (end == value || *end != 0 || errno != 0 || number < option->minimum ||
         number > option->maximum)
         return kin_fail(error, KIN_BAD_INPUT,
-                        "--%s is '%s'; it takes a whole number from %lld to %lld", option->name,
-                        value, (long long)option->minimum, (long long)option->maximum);
+                        "%s%s is '%s'; it takes a whole number from %lld to %lld", dashes(option),
+                        option->name, value, (long long)option->minimum,
+                        (long long)option->maximum);
     *(int64_t *)option->target = number;
     return KIN_OK;
 }
@@ -117,13 +124,15 @@ kin_status kin_options_parse(const kin_option *options, int argc, char **argv, i
         if (option == NULL) return unknown(options, argv[i], error);
         if (option->kind == KIN_OPTION_FLAG) {
             if (value != NULL)
-                return kin_fail(error, KIN_BAD_INPUT, "--%s takes no value", option->name);
+                return kin_fail(error, KIN_BAD_INPUT, "%s%s takes no value", dashes(option),
+                                option->name);
             *(bool *)option->target = true;
             continue;
         }
         if (value == NULL && i + 1 < argc) value = argv[++i];
         if (value == NULL)
-            return kin_fail(error, KIN_BAD_INPUT, "--%s needs a value", option->name);
+            return kin_fail(error, KIN_BAD_INPUT, "%s%s needs a value", dashes(option),
+                            option->name);
         kin_status status = assign(option, value, error);
         if (status != KIN_OK) return status;
     }

@@ -14,7 +14,10 @@ kin_exit kin_command_failed(const kin_error *error)
 
 kin_exit kin_command_misused(const kin_command *command, const char *sentence)
 {
-    kin_log(KIN_LOG_ERROR, "%s; see kindred %s --help", sentence, command->name);
+    if (strstr(sentence, "--help") != NULL)
+        kin_log(KIN_LOG_ERROR, "%s", sentence);
+    else
+        kin_log(KIN_LOG_ERROR, "%s; see kindred %s --help", sentence, command->name);
     return KIN_EXIT_USAGE;
 }
 

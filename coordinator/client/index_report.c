@@ -117,30 +117,27 @@ static void append_health(kin_buffer *out, const kin_manifest *manifest,
 
 /* How far apart pictures are that have nothing to do with each other: far more spread than fair
  * bits means bits that say the same. */
-static void append_distances(kin_buffer *out, const kin_manifest *manifest,
-                             const kin_code_survey *survey)
+static void append_distances(kin_buffer *out, unsigned bits, const kin_code_survey *survey)
 {
     char pairs[32], codes[32];
-    unsigned bin_bits = manifest->bits / DISTANCE_BINS;
+    unsigned bin_bits = (bits + DISTANCE_BINS - 1) / DISTANCE_BINS;
     uint64_t bin[DISTANCE_BINS + 1] = {0}, largest = 1;
-    for (unsigned d = 0; d <= manifest->bits; d++) {
+    for (unsigned d = 0; d <= bits; d++) {
         bin[d / bin_bits] += survey->at[d];
         if (bin[d / bin_bits] > largest) largest = bin[d / bin_bits];
     }
     kin_buffer_printf(out,
                       "  distances       mean %.1f, deviation %.1f bits (independent fair bits: "
                       "%.1f, %.1f)\n",
-                      survey->mean, survey->deviation, manifest->bits / 2.0,
-                      sqrt(manifest->bits) / 2);
+                      survey->mean, survey->deviation, bits / 2.0, sqrt(bits) / 2);
     kin_buffer_printf(out, "  distance         pairs (%s of %s codes)\n",
                       kin_text_count(survey->pairs, pairs), kin_text_count(survey->codes, codes));
     for (unsigned b = 0; b <= DISTANCE_BINS; b++) {
         char bar[BAR_WIDTH + 1] = "";
         unsigned first = b * bin_bits, last = first + bin_bits - 1;
-        if (b == DISTANCE_BINS && bin[b] == 0) break;
+        if (first > bits || (b == DISTANCE_BINS && bin[b] == 0)) break;
         memset(bar, '#', (size_t)((bin[b] * BAR_WIDTH + largest - 1) / largest));
-        kin_buffer_printf(out, "    %3u - %3u  %5.1f %%%s%s\n", first,
-                          last < manifest->bits ? last : manifest->bits,
+        kin_buffer_printf(out, "    %3u - %3u  %5.1f %%%s%s\n", first, last < bits ? last : bits,
                           100 * (double)bin[b] / (double)survey->pairs, bin[b] > 0 ? "  " : "",
                           bar);
     }
@@ -204,5 +201,6 @@ void kin_index_report_append(kin_buffer *out, const char *index, const char *gen
                       manifest->shard_count == 1 ? "" : "s", figures.balance);
     append_shards(out, manifest);
     if (manifest->indexed > 0) append_health(out, manifest, &figures, card->learned_bits);
-    if (survey != NULL && survey->pairs > 0) append_distances(out, manifest, survey);
+    if (survey != NULL && survey->pairs > 0)
+        append_distances(out, bits_of(manifest, card->learned_bits), survey);
 }

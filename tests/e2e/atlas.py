@@ -151,6 +151,10 @@ def test_reconstruct():
            none)
     refuse("--shape 3x3 has 9", "--reconstruct", path("auto"), path("patterns.npy"), "-o", none,
            "--shape", "3x3")
+    refuse("--tiles changes nothing with --reconstruct", "--reconstruct", path("auto"), "--tiles",
+           "3", path("patterns.npy"), "-o", none, status=2)
+    refuse("--sample changes nothing with --filters", "--filters", path("auto"), "--sample", "3",
+           "-o", none, status=2)
     refuse("vectors that another program made", "--reconstruct", path("auto"),
            path("pictures/000.png"), "-o", none)
 

@@ -140,6 +140,10 @@ def test_refusals(cluster, pictures):
             (b"kindred classify asks", 2, "kindred-classify", cluster.client_side, pictures[0]),
             (b"--help", 2, "kindred", cluster.client_side),
             (b"--rows", 2, "kindred", cluster.client_side, "--rows", pictures[0]),
+            (b"--rows is about a data set", 2, "kindred", "index", "--rows", pictures[0]),
+            (b"--deadline is about an endpoint, and index is none", 2, "kindred", "index",
+             "--deadline", "50", pictures[0]),
+            (b"pictures is a folder, not a picture", 1, "kindred", "index", "pictures"),
             (b"no answer|cannot", 1, "kindred", "ipc:///nowhere/at/all", pictures[0],
              "--deadline", "50"),
             (b"tells no classes", 1, "kindred", "unlabelled", pictures[0])):

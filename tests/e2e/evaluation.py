@@ -244,7 +244,9 @@ def test_training():
     ok(found.get("classified", 0) > 0.6 and found["map"] > 0.5,
        "a hasher with classes tells them of queries", found, done.stderr)
     ok("classified" not in json.loads(one.stdout)["measured"][2], "others do not")
-    refuse("there is no hasher 'itk'", arguments[0], "--compare", "itk")
+    refuse("there is no hasher 'itk'", arguments[0], "--compare", "itk", status=2)
+    refuse("--bits has 20; a code has 16 to 256 in steps of 8", arguments[0], "--compare", "itq",
+           "--bits", "64,20", status=2)
     refuse("cannot be learned from features of 24 dim", save("n.npy", features[:, :24].copy()),
            "--compare", "itq")
 

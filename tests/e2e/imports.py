@@ -87,6 +87,7 @@ def check_export(work):
             with open(f"{work}/keys.txt", "rb") as wanted, open(f"{work}/out.txt", "rb") as found:
                 ok(wanted.read() + b"\n" == found.read(), f"{name}: and so do the keys")
     for arguments, code, word in ((["i64"], 2, "-o"), (["-o", "x.npy"], 2, "INDEX"),
+                                  (["i64", "-o", "x.npy", "--memory", "few"], 2, "--memory is few"),
                                   (["missing", "-o", "x.npy"], 1, "missing"),
                                   (["i64", "-o", "missing/x.npy"], 1, "missing/x.npy")):
         done = subprocess.run([index_job.PROGRAM, "export", *arguments], cwd=work,

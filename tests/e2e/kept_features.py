@@ -484,7 +484,7 @@ def test_table_mistakes(work):
     refused(work, "no list", 2, "give --list FILE", "-o", "x", "--features", "bad.npy")
     refused(work, "no such list", 1, "cannot read the list none", "-o", "x", "--features",
             "bad.npy", "-l", "none")
-    refused(work, "no such file", 2, "there are no features 'none.npy'", "-o", "x", "--features",
+    refused(work, "no such file", 2, "there are no features, and no file, 'none.npy'", "-o", "x", "--features",
             "none.npy", "-l", "bad")
     refused(work, "a file that is no .npy", 1, "is no .npy file", "-o", "x", "--features", "bad",
             "-l", "bad")

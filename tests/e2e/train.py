@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 
 import numpy as np
 from PIL import Image
@@ -35,9 +36,10 @@ def words(ranks, *arguments):
     return [*launcher, index_job.PROGRAM, "train", *map(str, arguments)]
 
 
-def train(ranks, *arguments):
-    return subprocess.run(words(ranks, *arguments), env=index_job.ENVIRONMENT, cwd=WORK.name,
-                          capture_output=True, timeout=120, check=False, stdin=subprocess.DEVNULL)
+def train(ranks, *arguments, **environment):
+    return subprocess.run(words(ranks, *arguments), env=dict(index_job.ENVIRONMENT, **environment),
+                          cwd=WORK.name, capture_output=True, timeout=120, check=False,
+                          stdin=subprocess.DEVNULL)
 
 
 def contents(name):
@@ -68,12 +70,18 @@ def make_data():
 
 
 def test_ranks():
-    done = train(0, "-o", "one", *DEEP, "--epochs", "4", "data.npy")
+    done = train(0, "-o", "one", *DEEP, "--epochs", "4", "data.npy", KINDRED_LOG="debug")
     ok(done.returncode == 0 and "seed 1" in said(done) and "memory: at most" in said(done),
        "train says seed and memory", said(done))
     ok(len(re.findall("loss", said(done))) == 9 and "held out" in said(done)
        and "balance" in said(done) and "rate" in said(done) and "left" in said(done),
        "a line for each epoch: loss, held out, balance, rate, time left", said(done))
+    start = time.monotonic()
+    done = train(0, "-o", "long", "--hasher", "supervised", "--labels", "classes", "--layers", "none",
+                 "--bits", "16", "--epochs", "400", "--patience", "400", "data.npy")
+    told = re.findall(r"epoch (\d+) of 400", said(done))
+    ok(done.returncode == 0 and told[0] == "1" and told[-1] == "400" and
+       len(told) <= 3 + time.monotonic() - start, "of many in a second, one is said", said(done))
     for ranks in (1, 2, 3, 4):
         done = train(ranks, "-o", f"of-{ranks}", *DEEP, "--epochs", "4", "data.npy")
         ok(done.returncode == 0 and contents(f"of-{ranks}") == contents("one"),
@@ -94,7 +102,8 @@ def test_ranks():
 def kill_at(ranks, name, text, *arguments):
     """Kills the whole job once it has said text; what it said."""
     job = subprocess.Popen(words(ranks, "-o", name, *arguments), cwd=WORK.name, text=True,
-                           env=dict(index_job.ENVIRONMENT, KINDRED_SAVE_OFTEN="1"),
+                           env=dict(index_job.ENVIRONMENT, KINDRED_SAVE_OFTEN="1",
+                                    KINDRED_LOG="debug"),
                            stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
     lines = []
     for line in job.stderr:
@@ -296,7 +305,26 @@ def refuse(done, words_of_it, status=1):
        f"refused: {words_of_it}", done.returncode, text)
 
 
+def test_report():
+    """Of a data set as of pictures."""
+    os.makedirs(path("drawn"))
+    for i in range(20):
+        Image.fromarray(RNG.integers(0, 256, (20, 20, 3)).astype(np.uint8)).save(
+            path(f"drawn/{i}.png"))
+    for source, count in (("data.npy", 700), ("drawn", 20)):
+        done = train(0, "-o", "r", "--bits", "16", "--report", f"{source}.report", source)
+        report = (contents(f"{source}.report") or b"").decode()
+        ok(done.returncode == 0 and f"job.count {count}\n" in report and "fact.seconds.learn " in report,
+           f"a report of learning from {source}", report, said(done))
+
+
 def test_mistakes():
+    refuse(train(0, "-o", "drawn", "data.npy"), "-o drawn is a folder", 2)
+    ok(not os.path.exists(path("drawn.training")), "before anything is learned")
+    refuse(build(0, "-o", path("y"), "--hasher", "drawn", "drawn", cwd=WORK.name),
+           "drawn is a folder; .*encoder.kin", 2)
+    refuse(train(0, "-o", "x", "--hasher", "supervised", "--labels", "classes", "--dropout", "1",
+                 "data.npy"), "dropout.* is 1; it is below 0.95")
     refuse(train(0, "-o", "x", "--bits", "65", "data.npy"), "steps of 8", 2)
     refuse(train(0, "-o", "x", "--hasher", "nose", "data.npy"), "no hasher 'nose'", 2)
     refuse(train(0, "data.npy"), "no -o FILE", 2)
@@ -339,5 +367,6 @@ with WORK:
     test_classify()
     test_options()
     test_quality()
+    test_report()
     test_mistakes()
 finish()

@@ -165,6 +165,14 @@ static void test_card(void **state)
         "0.4651, \"odd \\\"one\\\"\": \"01\"}}, "));
     free(text);
     free(json);
+    /* Fair bits are those that are learned, and so far codes can be apart. */
+    kin_code_survey survey = {.codes = 4, .pairs = 6, .mean = 20, .deviation = 3};
+    survey.at[40] = 6;
+    text = text_of(kin_index_report_append, &manifest, &card, &survey);
+    assert_non_null(strstr(text, "(independent fair bits: 20.0, 3.2)\n"));
+    assert_non_null(strstr(text, "     39 -  40  100.0 %  ####"));
+    assert_null(strstr(text, "     42 - "));
+    free(text);
     card.quality.bytes = 12; /* only how many asked */
     text = text_of(kin_index_report_append, &manifest, &card, NULL);
     assert_null(strstr(text, "measured"));

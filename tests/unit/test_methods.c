@@ -277,7 +277,7 @@ static void refusals(void **state)
     assert_refused(&options, &s->source, KIN_LIMIT, "batches of 3");
     options = options_of("autoencoder");
     options.rate = -1;
-    assert_refused(&options, &s->source, KIN_BAD_INPUT, "a learning rate of -1");
+    assert_refused(&options, &s->source, KIN_BAD_INPUT, "the rate of learning is -1");
     options = options_of("autoencoder");
     options.whitening = 1.5;
     assert_refused(&options, &s->source, KIN_BAD_INPUT, "a whitening of 1.5; it is 0 to 1");

@@ -66,10 +66,19 @@ typedef struct atlas {
     kin_atlas_bit *sheet; /* [bits] */
 } atlas;
 
+/* An option that is given and of no use; NULL: there is none. */
+static const char *idle_option(const atlas_options *options)
+{
+    if (options->filters == NULL && options->reconstruct == NULL) return NULL;
+    if (options->tiles >= 0) return "--tiles";
+    if (options->filters == NULL) return NULL;
+    return options->sample >= 0 ? "--sample" : options->no_sandbox ? "--no-sandbox" : NULL;
+}
+
 static kin_status parse(atlas_options *options, int argc, char **argv, kin_error *error)
 {
     int count;
-    *options = (atlas_options){.tiles = TILES_DEFAULT, .sample = -1}; /* not given */
+    *options = (atlas_options){.tiles = -1, .sample = -1}; /* not given */
     const kin_option table[] = {
         {"output", 'o', KIN_OPTION_TEXT, &options->output, 0, 0, NULL},
         {"tiles", 0, KIN_OPTION_NUMBER, &options->tiles, 1, KIN_ATLAS_TILES_MAX, NULL},
@@ -87,6 +96,10 @@ static kin_status parse(atlas_options *options, int argc, char **argv, kin_error
         return kin_fail(error, KIN_BAD_INPUT, "take one of --filters and --reconstruct");
     if (options->shape != NULL && options->filters == NULL && options->reconstruct == NULL)
         return kin_fail(error, KIN_BAD_INPUT, "--shape belongs to --filters and --reconstruct");
+    const char *idle = idle_option(options);
+    if (idle != NULL)
+        return kin_fail(error, KIN_BAD_INPUT, "%s changes nothing with %s; leave it out", idle,
+                        options->filters != NULL ? "--filters" : "--reconstruct");
     if (options->reconstruct != NULL && count == 0)
         return kin_fail(error, KIN_BAD_INPUT,
                         "there is nothing to reconstruct: name pictures, or one of idx:IMAGES, "
@@ -101,6 +114,7 @@ static kin_status parse(atlas_options *options, int argc, char **argv, kin_error
     options->sources = argv + 1;
     options->source_count = count;
     options->index = count == 1 ? argv[1] : NULL;
+    if (options->tiles < 0) options->tiles = TILES_DEFAULT;
     if (options->sample < 0)
         options->sample =
             options->reconstruct != NULL ? KIN_RECONSTRUCT_PICTURES_DEFAULT : SAMPLE_DEFAULT;

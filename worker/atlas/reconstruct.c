@@ -97,6 +97,9 @@ static kin_status read_picture(kin_decoder *decoder, const kin_features *feature
     kin_buffer bytes = {0};
     kin_decoded decoded = {0};
     kin_decode_request request = {.raster = *kin_features_raster(features)};
+    if (kin_path_is_directory(path))
+        return kin_fail(error, KIN_BAD_INPUT,
+                        "%s is a folder, not a picture; name the pictures in it", path);
     kin_status status = kin_file_read(path, KIN_PICTURE_BYTES_MAX, &bytes, error);
     if (status == KIN_OK) {
         if (bytes.bytes > 0) memcpy(kin_decoder_input(decoder), bytes.data, bytes.bytes);
@@ -178,11 +181,7 @@ static kin_status draw(sheet *s, kin_error *error)
 /* Whether the one source is a data set; else pictures are named. */
 static bool is_data(const kin_reconstruct_options *options)
 {
-    const char *name = options->sources[0];
-    size_t bytes = strlen(name);
-    bool is_npy = bytes > 4 && strcmp(name + bytes - 4, ".npy") == 0;
-    return options->source_count == 1 &&
-           (is_npy || strncmp(name, "idx:", 4) == 0 || kin_path_is_directory(name));
+    return options->source_count == 1 && kin_dataset_is_named(options->sources[0]);
 }
 
 kin_status kin_reconstruct(const kin_reconstruct_options *options, kin_error *error)

@@ -1,4 +1,5 @@
 /* kindred-classify: what the head of a hasher says of pictures, or of a data set's rows. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,9 +52,37 @@ typedef struct classify {
     float *probabilities; /* [ROWS_AT_ONCE][classes] */
 } classify;
 
+/* Whether one data set is to be classified; else pictures are. */
+static bool is_data(const classify *job)
+{
+    return job->picture_count == 1 && kin_dataset_is_named(job->pictures[0]) &&
+           !kin_path_is_directory(job->by);
+}
+
+/* What is given must be of use. */
+static kin_status check(const classify *job, const char *of_endpoint, kin_error *error)
+{
+    if (strstr(job->by, "://") != NULL)
+        return kin_fail(error, KIN_BAD_INPUT,
+                        "%s is an endpoint, which kindred classify asks, not kindred-classify",
+                        job->by);
+    if (of_endpoint != NULL)
+        return kin_fail(error, KIN_BAD_INPUT,
+                        "%s is about an endpoint, and %s is none; leave it out", of_endpoint,
+                        job->by);
+    if (is_data(job)) return KIN_OK;
+    if (job->labels != NULL || job->rows)
+        return kin_fail(error, KIN_BAD_INPUT,
+                        "%s is about a data set, which a hasher's file classifies; of pictures, "
+                        "leave it out",
+                        job->rows ? "--rows" : "--labels");
+    return KIN_OK;
+}
+
 static kin_status parse(classify *job, int argc, char **argv, kin_error *error)
 {
     int count;
+    const char *deadline = NULL, *key = NULL, *server_key = NULL;
     *job = (classify){.top = 1};
     const kin_option table[] = {
         {"top", 0, KIN_OPTION_NUMBER, &job->top, 1, KIN_HEAD_CLASSES_MAX, NULL},
@@ -61,6 +90,9 @@ static kin_status parse(classify *job, int argc, char **argv, kin_error *error)
         {"rows", 0, KIN_OPTION_FLAG, &job->rows, 0, 0, NULL},
         {"json", 0, KIN_OPTION_FLAG, &job->json, 0, 0, NULL},
         {"no-sandbox", 0, KIN_OPTION_FLAG, &job->no_sandbox, 0, 0, NULL},
+        {"deadline", 0, KIN_OPTION_TEXT, &deadline, 0, 0, NULL},
+        {"key", 0, KIN_OPTION_TEXT, &key, 0, 0, NULL},
+        {"server-key", 0, KIN_OPTION_TEXT, &server_key, 0, 0, NULL},
         {"help", 'h', KIN_OPTION_FLAG, &job->help, 0, 0, NULL},
         {0},
     };
@@ -70,14 +102,15 @@ static kin_status parse(classify *job, int argc, char **argv, kin_error *error)
         return kin_fail(error, KIN_BAD_INPUT,
                         "give an index, a hasher or an endpoint, and pictures, or a hasher and a "
                         "data set; --help shows how");
-    if (strstr(argv[1], "://") != NULL)
-        return kin_fail(error, KIN_BAD_INPUT,
-                        "%s is an endpoint, which kindred classify asks, not kindred-classify",
-                        argv[1]);
     job->by = argv[1];
     job->pictures = argv + 2;
     job->picture_count = count - 1;
-    return KIN_OK;
+    return check(job,
+                 deadline != NULL     ? "--deadline"
+                 : key != NULL        ? "--key"
+                 : server_key != NULL ? "--server-key"
+                                      : NULL,
+                 error);
 }
 
 /* Opens the encoder file; of features that are given, unless pictures are to become such. */
@@ -94,6 +127,11 @@ static kin_status open_encoder(classify *job, const char *path, const kin_buffer
                           "%s tells no classes: it was learned by %s; build or train with --hasher "
                           "supervised",
                           path, parsed.card.method);
+    if (status == KIN_OK && of_pictures && kin_features_is_file(parsed.card.features))
+        status = kin_fail(error, KIN_MISMATCH,
+                          "%s was learned from vectors that another program made ('%s'), and can "
+                          "tell the classes of such alone: give FEATURES.npy",
+                          path, parsed.card.features);
     if (status == KIN_OK && of_pictures && strcmp(parsed.card.decoder, kin_decoder_name()) != 0)
         status = kin_fail(error, KIN_MISMATCH,
                           "%s was learned from pictures that '%s' decoded; here is '%s'", path,
@@ -153,7 +191,12 @@ static kin_status classify_picture(classify *job, kin_decoder *decoder, const ch
     const kin_hasher *hasher = kin_encoder_hasher(job->encoder);
     kin_buffer bytes = {0};
     kin_error unread;
-    *failed = kin_file_read(path, KIN_PICTURE_BYTES_MAX, &bytes, &unread) != KIN_OK;
+    if (kin_path_is_directory(path))
+        *failed =
+            kin_fail(&unread, KIN_BAD_INPUT,
+                     "%s is a folder, not a picture; name the pictures in it", path) != KIN_OK;
+    else
+        *failed = kin_file_read(path, KIN_PICTURE_BYTES_MAX, &bytes, &unread) != KIN_OK;
     if (*failed) {
         kin_log(KIN_LOG_ERROR, "%s", unread.text);
         kin_buffer_fini(&bytes);
@@ -161,7 +204,7 @@ static kin_status classify_picture(classify *job, kin_decoder *decoder, const ch
     }
     kin_decode_request request = {.raster = *kin_features_raster(job->features)};
     kin_decoded decoded = {0};
-    memcpy(kin_decoder_input(decoder), bytes.data, bytes.bytes);
+    if (bytes.bytes > 0) memcpy(kin_decoder_input(decoder), bytes.data, bytes.bytes);
     kin_status status = kin_decoder_run(decoder, bytes.bytes, &request, &decoded, error);
     if (status == KIN_OK && decoded.reason != KIN_REASON_NONE) {
         *failed = true;
@@ -292,16 +335,6 @@ static kin_status classify_data(classify *job, kin_error *error)
     return status;
 }
 
-/* Whether one data set is to be classified; else pictures are. */
-static bool is_data(const classify *job)
-{
-    const char *name = job->pictures[0];
-    size_t bytes = strlen(name);
-    bool is_npy = bytes > 4 && strcmp(name + bytes - 4, ".npy") == 0;
-    return job->picture_count == 1 &&
-           (is_npy || strncmp(name, "idx:", 4) == 0 || kin_path_is_directory(name));
-}
-
 int main(int argc, char **argv)
 {
     kin_log_init("kindred-classify", KIN_LOG_INFO);
@@ -317,9 +350,10 @@ int main(int argc, char **argv)
         return 0;
     }
     kin_blas_init();
-    kin_status status = kin_path_is_directory(job.by) || !is_data(&job)
-                            ? classify_pictures(&job, &failed, &error)
-                            : classify_data(&job, &error);
+    kin_status status =
+        is_data(&job) ? classify_data(&job, &error) : classify_pictures(&job, &failed, &error);
+    if (status == KIN_OK && (fflush(stdout) != 0 || ferror(stdout)))
+        status = kin_fail(&error, KIN_IO, "cannot write to standard output: %s", strerror(errno));
     if (status != KIN_OK) kin_log(KIN_LOG_ERROR, "%s", error.text);
     kin_encoder_close(&job.encoder);
     kin_features_close(&job.features);

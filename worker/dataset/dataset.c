@@ -8,12 +8,14 @@
 #include "common/base/limits.h"
 #include "common/base/memory.h"
 #include "proto/feature_file.h"
+#include "proto/generation.h"
 #include "proto/npy_format.h"
 #include "worker/dataset/classes.h"
 #include "worker/dataset/idx_reader.h"
 #include "worker/dataset/index_rows.h"
 
 #define IDX_START "idx:"
+#define NPY_END ".npy"
 /* Bytes of a digest's block: the digest of a file is that of its blocks' digests. */
 #define BLOCK_BYTES ((size_t)16 << 20)
 
@@ -197,6 +199,17 @@ static kin_status open_source(kin_dataset *dataset, const kin_dataset_options *o
     if (kin_path_is_directory(source))
         return open_index(dataset, source, options->without_features, error);
     return open_npy(dataset, source, options->without_features, error);
+}
+
+bool kin_dataset_is_named(const char *source)
+{
+    size_t bytes = strlen(source), ending = strlen(NPY_END);
+    if (strncmp(source, IDX_START, strlen(IDX_START)) == 0) return true;
+    if (bytes > ending && strcmp(source + bytes - ending, NPY_END) == 0) return true;
+    char *current = kin_path_join(source, KIN_CURRENT_FILE);
+    bool is_index = kin_path_exists(current);
+    free(current);
+    return is_index;
 }
 
 kin_status kin_dataset_open(kin_dataset **dataset, const kin_dataset_options *options,

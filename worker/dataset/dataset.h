@@ -36,6 +36,10 @@ typedef struct kin_dataset_options {
     bool without_features;
 } kin_dataset_options;
 
+/* Whether a word that may as well be a picture or a folder of some is meant as the source of a data
+ * set: FILE.npy, idx:IMAGES, or the folder of an index. */
+bool kin_dataset_is_named(const char *source);
+
 /* A row that no line of a key-to-class file names. */
 #define KIN_NO_CLASS UINT32_MAX
 

@@ -6,6 +6,8 @@
 #include "common/base/limits.h"
 #include "common/base/memory.h"
 #include "common/base/options.h"
+#include "proto/encoder_file.h"
+#include "worker/train/train.h"
 
 /* A rank no query reads to. */
 #define FIRST_MAX 1000000000
@@ -54,7 +56,11 @@ static kin_status split_methods(kin_eval_options *options, const char *list, kin
                 "--compare is '%s'; it takes up to %d methods with commas between, such "
                 "as itq,lsh",
                 list, KIN_EVAL_METHODS_MAX);
-        options->methods[options->method_count++] = kin_sprintf("%.*s", (int)bytes, at);
+        char *method = kin_sprintf("%.*s", (int)bytes, at);
+        options->methods[options->method_count++] = method;
+        if (!kin_train_is_method(method))
+            return kin_fail(error, KIN_BAD_INPUT, "there is no hasher '%s'; there are: %s", method,
+                            kin_train_methods());
         at = at[bytes] == ',' ? at + bytes + 1 : NULL;
     }
     return KIN_OK;
@@ -71,6 +77,10 @@ static kin_status split_widths(kin_eval_options *options, const char *list, kin_
                             "--bits is '%s'; it takes up to %d widths of 1 to %d bits with commas "
                             "between, such as 64,128",
                             list, KIN_EVAL_WIDTHS_MAX, KIN_CODE_BITS_MAX);
+        if (!kin_learned_bits_valid((unsigned)bits))
+            return kin_fail(error, KIN_BAD_INPUT,
+                            "--bits has %lu; a code has %u to %u in steps of %u", bits,
+                            KIN_LEARNED_BITS_MIN, KIN_CODE_BITS_MAX, KIN_LEARNED_BITS_STEP);
         options->widths[options->width_count++] = (unsigned)bits;
         at = *end == ',' ? end + 1 : NULL;
     }

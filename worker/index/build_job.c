@@ -16,6 +16,7 @@
 #include "worker/index/models.h"
 #include "worker/index/part_file.h"
 #include "worker/index/publish.h"
+#include "worker/index/report.h"
 #include "worker/index/sampling.h"
 #include "worker/index/sources.h"
 #include "worker/index/summary.h"
@@ -67,7 +68,8 @@ static kin_status gather_sources(kin_build_state *build, kin_inputs *inputs, kin
                                       options->null_separated ? 0 : '\n', error);
     free(unpacked);
     if (status == KIN_OK && kin_inputs_count(inputs) == 0)
-        status = kin_fail(error, KIN_BAD_INPUT, "the sources hold no file at all");
+        status = kin_fail(error, KIN_BAD_INPUT,
+                          "the sources hold no file at all; name a folder that has pictures");
     return status;
 }
 
@@ -306,6 +308,8 @@ static void run_training(kin_build_state *build)
         kin_progress_clear(build->progress);
         kin_log(KIN_LOG_INFO, "learned from %s pictures of %s inputs",
                 kin_text_count(build->sampled_pictures, count), kin_text_count(inputs, all));
+        kin_report_learned(build->options->report, build->sampled_pictures,
+                           (double)kin_chunk_worker_times(build->worker)->learn_ns / 1e9);
         check(build, write_hasher(build, &error), &error);
         check(build, kin_directory_remove(build->options->index_path, &error), &error);
     }

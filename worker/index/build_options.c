@@ -110,13 +110,14 @@ kin_status kin_build_options_check(const kin_build_options *options, kin_error *
 {
     if (options->features != NULL && options->source == KIN_FEATURES_COMPUTED &&
         !is_name(options->features))
-        return kin_fail(error, KIN_BAD_INPUT,
-                        "there are no features '%s': --features takes builtin, pixels:SIDE, "
-                        "pixels:SIDE:grey%s",
-                        options->features,
-                        options->hasher_output != NULL
-                            ? "; features that are kept, or a file .npy, are data to learn from"
-                            : ", the folder of an index that keeps some, or a file .npy");
+        return kin_fail(
+            error, KIN_BAD_INPUT,
+            "there are no features, and no file, '%s': --features takes builtin, pixels:SIDE, "
+            "pixels:SIDE:grey%s",
+            options->features,
+            options->hasher_output != NULL
+                ? "; features that are kept, or a file .npy, are data to learn from"
+                : ", the folder of an index that keeps some, or a file .npy");
     if (options->features != NULL && options->models.count > 0)
         return kin_fail(error, KIN_BAD_INPUT,
                         "there are both --features and --model; pictures are compared by one of "

@@ -43,15 +43,15 @@ typedef struct kin_build_options {
 } kin_build_options;
 
 /* Rows of a kin_option table: what is read of which pictures; o is a kin_build_options *. */
-#define KIN_PICTURE_OPTION_ROWS(o)                                               \
-    {"list", 'l', KIN_OPTION_TEXT, &(o)->list_path, 0, 0, NULL},                 \
-        {"null", '0', KIN_OPTION_FLAG, &(o)->null_separated, 0, 0, NULL},        \
-        {"follow-links", 0, KIN_OPTION_FLAG, &(o)->follow_links, 0, 0, NULL},    \
-        {"features", 0, KIN_OPTION_TEXT, &(o)->features, 0, 0, NULL},            \
-        {"model", 0, KIN_OPTION_LIST, &(o)->models, 0, 0, NULL},                 \
-        {"set", 0, KIN_OPTION_LIST, &(o)->settings, 0, 0, NULL},                 \
-    {                                                                            \
-        "no-sandbox", 0, KIN_OPTION_FLAG, &(o)->no_sandbox, 0, 0, NULL           \
+#define KIN_PICTURE_OPTION_ROWS(o)                                            \
+    {"list", 'l', KIN_OPTION_TEXT, &(o)->list_path, 0, 0, NULL},              \
+        {"null", '0', KIN_OPTION_FLAG, &(o)->null_separated, 0, 0, NULL},     \
+        {"follow-links", 0, KIN_OPTION_FLAG, &(o)->follow_links, 0, 0, NULL}, \
+        {"features", 0, KIN_OPTION_TEXT, &(o)->features, 0, 0, NULL},         \
+        {"model", 0, KIN_OPTION_LIST, &(o)->models, 0, 0, NULL},              \
+        {"set", 0, KIN_OPTION_LIST, &(o)->settings, 0, 0, NULL},              \
+    {                                                                         \
+        "no-sandbox", 0, KIN_OPTION_FLAG, &(o)->no_sandbox, 0, 0, NULL        \
     }
 
 /* argv[0] is the command's name. Borrows argv. KIN_BAD_INPUT. */

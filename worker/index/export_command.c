@@ -184,6 +184,7 @@ static kin_status gather(export *e, uint64_t first, uint64_t count, kin_error *e
     uint32_t dimensions = e->manifest.value_dimensions;
     kin_status status = KIN_OK;
     kin_buffer_clear(&e->text);
+    memset(e->ids, 0xff, (size_t)count * sizeof *e->ids); /* an id that nothing has */
     for (uint32_t s = 0; s < e->manifest.shard_count; s++) {
         const kin_shard_reader *shard = e->shards[s];
         uint32_t hint = 0;
@@ -201,6 +202,12 @@ static kin_status gather(export *e, uint64_t first, uint64_t count, kin_error *e
             if (e->keys != NULL) status = take_key(e, shard, row, place, error);
         }
     }
+    for (uint64_t i = 0; status == KIN_OK && i < count; i++)
+        if (e->ids[i] == UINT64_MAX)
+            status = kin_fail(error, KIN_CORRUPT,
+                              "the shards of %s do not have all ids that its ledger leaves: row "
+                              "%llu is missing; kindred verify says more",
+                              e->index_path, (unsigned long long)(first + i));
     return status;
 }
 
@@ -278,8 +285,13 @@ int kin_export_command(int argc, char **argv)
     }
     if (argument_count != 1) return usage("export takes one INDEX; export --help says more");
     if (e.codes_path == NULL) return usage("there is no -o CODES.npy; say where the codes go");
-    if (!kin_text_parse_bytes(memory, &memory_bytes))
-        return usage("--memory takes bytes, with K, M, G or T behind the number, such as 1G");
+    if (!kin_text_parse_bytes(memory, &memory_bytes)) {
+        (void)kin_fail(&error, KIN_BAD_INPUT,
+                       "--memory is %s; it takes bytes, with K, M, G or T behind the number, such "
+                       "as 1G",
+                       memory);
+        return usage(error.text);
+    }
     e.index_path = argv[1];
     kin_status status = run(&e, memory_bytes, &error);
     close_all(&e);

@@ -107,11 +107,6 @@ static bool is_listed(const char *name, const char *list)
     return false;
 }
 
-static bool is_method(const char *name)
-{
-    return is_listed(name, kin_train_methods());
-}
-
 static bool is_given(const kin_hasher_options *options, const struct option_use *use)
 {
     const char *field = (const char *)options + use->offset;
@@ -166,7 +161,12 @@ static kin_status read_layers(kin_hasher_options *options, kin_error *error)
 
 static kin_status read_file(kin_hasher_options *options, kin_error *error)
 {
-    if (!kin_path_exists(options->hasher) || kin_path_is_directory(options->hasher))
+    if (kin_path_is_directory(options->hasher))
+        return kin_fail(error, KIN_BAD_INPUT,
+                        "--hasher %s is a folder; that of an index is the file encoder.kin in its "
+                        "current generation",
+                        options->hasher);
+    if (!kin_path_exists(options->hasher))
         return kin_fail(
             error, KIN_BAD_INPUT,
             "there is no hasher '%s': --hasher takes one of %s, or the file of one that "
@@ -227,7 +227,7 @@ static bool has_neighbours(const kin_hasher_options *options)
 
 kin_status kin_hasher_options_check(kin_hasher_options *options, kin_error *error)
 {
-    bool is_file = !is_method(options->hasher);
+    bool is_file = !kin_train_is_method(options->hasher);
     /* A name that is neither is the first thing to say. */
     kin_status status = is_file ? read_file(options, error) : KIN_OK;
     if (status == KIN_OK) status = check_uses(options, is_file, error);

@@ -9,6 +9,8 @@
 #include "common/base/file.h"
 #include "common/base/limits.h"
 #include "common/base/log.h"
+#include "worker/index/summary.h"
+#include "worker/plan/rates.h"
 
 uint32_t kin_report_local_ranks(void)
 {
@@ -49,6 +51,19 @@ void kin_report_compare(const kin_plan *plan, const kin_plan *fact)
     for (; line < end && (stop = memchr(line, '\n', (size_t)(end - line))) != NULL; line = stop + 1)
         kin_log(KIN_LOG_INFO, "%.*s", (int)(stop - line), line);
     kin_buffer_fini(&lines);
+}
+
+void kin_report_learned(const char *path, uint64_t count, double seconds)
+{
+    kin_plan fact = {.timed = true, .memory_bytes = kin_summary_memory_used()};
+    kin_figures figures = {0};
+    if (path == NULL) return;
+    kin_rates_machine(figures.machine);
+    kin_plan_add(&fact, "learn", seconds);
+    kin_figures_set_in(&figures, "job", "count", (double)count);
+    kin_plan_figures(&fact, "fact", &figures);
+    kin_report_write(&figures, path);
+    kin_figures_fini(&figures);
 }
 
 void kin_report_write(const kin_figures *figures, const char *path)

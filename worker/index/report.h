@@ -15,6 +15,9 @@ uint64_t kin_report_folder_bytes(const char *folder);
 /* Prints the lines of kin_plan_compare. */
 void kin_report_compare(const kin_plan *plan, const kin_plan *fact);
 
+/* Writes the figures of what was learned from `count` vectors; path NULL: nobody wants them. */
+void kin_report_learned(const char *path, uint64_t count, double seconds);
+
 /* Writes figures, or warns: a report that cannot be written ends no job. */
 void kin_report_write(const kin_figures *figures, const char *path);
 

@@ -239,13 +239,14 @@ kin_status kin_sampling_check_given(const kin_build_state *build, kin_error *err
     if (strcmp(card->features, features) == 0 ||
         (kin_features_is_file(card->features) && kin_features_is_file(features)))
         return KIN_OK;
-    return kin_fail(error, KIN_MISMATCH, "%s was learned from the features '%s'; these are '%s'%s",
-                    hasher->hasher, card->features, features,
-                    kin_features_are_centred(build->features)
-                        ? ", of models that are centred by the mean of the pictures: such a hasher "
-                          "fits builds of the very list of pictures that it was learned from; learn "
-                          "one of these, or take \"centre\" out of the sidecars"
-                        : "");
+    return kin_fail(
+        error, KIN_MISMATCH, "%s was learned from the features '%s'; these are '%s'%s",
+        hasher->hasher, card->features, features,
+        kin_features_are_centred(build->features)
+            ? ", of models that are centred by the mean of the pictures: such a hasher "
+              "fits builds of the very list of pictures that it was learned from; learn "
+              "one of these, or take \"centre\" out of the sidecars"
+            : "");
 }
 
 /* The encoder file as it is given; of vectors of another file, with the name of these. */

@@ -24,7 +24,6 @@
 #include "worker/index/report.h"
 #include "worker/index/summary.h"
 #include "worker/index/training.h"
-#include "worker/plan/rates.h"
 
 static const char help[] =
     "usage: kindred-index train -o HASHER [OPTION]... DATA\n"
@@ -90,18 +89,6 @@ static bool is_root(const train_job *job)
     return kin_comm_rank(job->comm) == 0;
 }
 
-/* Whether a source is a data set; else it is pictures. */
-static bool is_data(const char *source)
-{
-    size_t bytes = strlen(source);
-    if (strncmp(source, "idx:", 4) == 0) return true;
-    if (bytes > 4 && strcmp(source + bytes - 4, ".npy") == 0) return true;
-    char *current = kin_path_join(source, "CURRENT");
-    bool is_index = kin_path_exists(current);
-    free(current);
-    return is_index;
-}
-
 /* The first option that is about pictures; NULL: none is given. */
 static const char *about_pictures(const kin_build_options *pictures)
 {
@@ -120,7 +107,7 @@ static kin_status take_pictures(train_job *job, int count, char **sources, kin_e
 {
     kin_build_options *pictures = &job->pictures;
     for (int i = 0; i < count; i++)
-        if (is_data(sources[i]))
+        if (kin_dataset_is_named(sources[i]))
             return kin_fail(error, KIN_BAD_INPUT,
                             "%s is a data set, and %s; a hasher is learned from one data set, or "
                             "from pictures",
@@ -132,6 +119,7 @@ static kin_status take_pictures(train_job *job, int count, char **sources, kin_e
     pictures->bits = kin_stored_bits((unsigned)job->hasher.bits);
     pictures->sample_pictures = job->sample > 0 ? (uint64_t)job->sample : KIN_SAMPLE_PICTURES_MAX;
     pictures->restart = job->restart;
+    pictures->report = job->report;
     pictures->sources = sources;
     pictures->source_count = count;
     return kin_build_options_check(pictures, error);
@@ -145,7 +133,8 @@ static kin_status take_sources(train_job *job, int count, char **sources, kin_er
         return kin_fail(error, KIN_BAD_INPUT,
                         "there is nothing to learn from: name FEATURES.npy, idx:IMAGES, an INDEX, "
                         "or pictures");
-    if (count != 1 || !is_data(sources[0])) return take_pictures(job, count, sources, error);
+    if (count != 1 || !kin_dataset_is_named(sources[0]))
+        return take_pictures(job, count, sources, error);
     if (option != NULL)
         return kin_fail(error, KIN_BAD_INPUT,
                         "%s is about pictures, and %s is a data set, whose rows are its features; "
@@ -174,6 +163,10 @@ static kin_status parse(train_job *job, int argc, char **argv, kin_error *error)
     if (job->output == NULL || *job->output == 0)
         return kin_fail(error, KIN_BAD_INPUT,
                         "there is no -o FILE; say which file the hasher is to be written to");
+    if (kin_path_is_directory(job->output))
+        return kin_fail(error, KIN_BAD_INPUT,
+                        "-o %s is a folder; say which file the hasher is to be written to",
+                        job->output);
     status = kin_hasher_options_check(&job->hasher, error);
     if (status == KIN_OK && job->hasher.file.bytes > 0)
         status = kin_fail(error, KIN_BAD_INPUT,
@@ -286,19 +279,6 @@ static void announce(const train_job *job, const kin_training *training, uint64_
             kin_text_bytes(bytes, memory));
 }
 
-static void report(const train_job *job, double seconds)
-{
-    kin_plan fact = {.timed = true, .memory_bytes = kin_summary_memory_used()};
-    kin_figures figures = {0};
-    if (job->report == NULL) return;
-    kin_rates_machine(figures.machine);
-    kin_plan_add(&fact, "learn", seconds);
-    kin_figures_set_in(&figures, "job", "count", (double)job->count);
-    kin_plan_figures(&fact, "fact", &figures);
-    kin_report_write(&figures, job->report);
-    kin_figures_fini(&figures);
-}
-
 static kin_status learn(train_job *job, kin_training *training, kin_error *error)
 {
     int64_t start_ms = kin_clock_ms();
@@ -311,9 +291,9 @@ static kin_status learn(train_job *job, kin_training *training, kin_error *error
     if (status != KIN_OK) kin_comm_fail_together(job->comm, error);
     if (is_root(job)) {
         kin_progress_clear(job->progress);
-        report(job, (double)(kin_clock_ms() - start_ms) / 1000);
-        status = kin_hasher_output_write(job->output, &file,
-                                         (double)(kin_clock_ms() - start_ms) / 1000, error);
+        double seconds = (double)(kin_clock_ms() - start_ms) / 1000;
+        kin_report_learned(job->report, job->count, seconds);
+        status = kin_hasher_output_write(job->output, &file, seconds, error);
         if (status == KIN_OK) status = kin_directory_remove(job->folder, error);
     }
     kin_buffer_fini(&file);

@@ -18,9 +18,13 @@
 /* A state is at most a dozen copies of the weights of a hasher. */
 #define STATE_BYTES_MAX ((size_t)16 * KIN_HASHER_WEIGHTS_MAX * sizeof(float))
 
+/* Between two epochs that are said. */
+#define SAID_MS 1000
+
 typedef struct run {
     const kin_training *training;
     int64_t began_ms;
+    int64_t said_ms;        /* when an epoch was said last */
     double began, fraction; /* of all work; began is negative until it is known */
 } run;
 
@@ -92,6 +96,16 @@ static void append_log(const run *r, const kin_train_epoch *e)
     free(path);
 }
 
+/* Small epochs come by the hundred: one a second is said, the first and the last of a phase, and
+ * all where everything is. The curve has them all. */
+static kin_log_level level_of(run *r, const kin_train_epoch *e)
+{
+    int64_t now_ms = kin_clock_ms();
+    if (e->epoch > 1 && e->epoch < e->epochs && now_ms - r->said_ms < SAID_MS) return KIN_LOG_DEBUG;
+    r->said_ms = now_ms;
+    return KIN_LOG_INFO;
+}
+
 static void log_epoch(void *user, const kin_train_epoch *e)
 {
     run *r = user;
@@ -105,7 +119,7 @@ static void log_epoch(void *user, const kin_train_epoch *e)
     say_left(r, &line);
     kin_buffer_append_byte(&line, 0);
     kin_progress_clear(r->training->progress);
-    kin_log(KIN_LOG_INFO, "%s", (const char *)line.data);
+    kin_log(level_of(r, e), "%s", (const char *)line.data);
     kin_buffer_fini(&line);
     append_log(r, e);
 }

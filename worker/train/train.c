@@ -43,6 +43,11 @@ static const method *find_method(const char *name)
     return NULL;
 }
 
+bool kin_train_is_method(const char *name)
+{
+    return find_method(name) != NULL;
+}
+
 /* Widths between features and code, unless told: as in the papers, not wider than the features
  * need. */
 static const uint32_t autoencoder_layers[] = {512, 256};
@@ -121,12 +126,19 @@ static kin_status check_layers(const kin_train_options *options, kin_error *erro
     if (!(options->whitening >= 0 && options->whitening <= 1))
         return kin_fail(error, KIN_BAD_INPUT, "a whitening of %g; it is 0 to 1",
                         options->whitening);
-    if (!(options->rate > 0) || !(options->held_out < 0.9) || !(options->dropout < 0.95) ||
-        !(options->input_dropout < 0.95))
-        return kin_fail(error, KIN_BAD_INPUT,
-                        "a learning rate of %g, %g held out, dropouts of %g and %g: rates are "
-                        "positive, the others below 0.9, 0.95 and 0.95",
-                        options->rate, options->held_out, options->dropout, options->input_dropout);
+    if (!(options->rate > 0))
+        return kin_fail(error, KIN_BAD_INPUT, "the rate of learning is %g; it is above 0",
+                        options->rate);
+    const struct {
+        const char *name;
+        double value, below;
+    } shares[] = {{"the share that is held out", options->held_out, 0.9},
+                  {"the dropout", options->dropout, 0.95},
+                  {"the dropout of the input", options->input_dropout, 0.95}};
+    for (size_t i = 0; i < sizeof shares / sizeof *shares; i++)
+        if (!(shares[i].value < shares[i].below))
+            return kin_fail(error, KIN_BAD_INPUT, "%s is %g; it is below %g", shares[i].name,
+                            shares[i].value, shares[i].below);
     return KIN_OK;
 }
 

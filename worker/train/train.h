@@ -82,6 +82,8 @@ typedef struct kin_train_options {
 /* "autoencoder, itq, lsh, ...": for sentences and --help. */
 const char *kin_train_methods(void);
 
+bool kin_train_is_method(const char *name);
+
 /* Bytes that kin_train allocates at most, on a rank that owns `slices` slices of `vectors` vectors
  * in all; the vectors themselves not counted. */
 size_t kin_train_memory(const kin_train_options *options, int rank, size_t slices, size_t vectors);
