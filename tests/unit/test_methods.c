@@ -8,7 +8,7 @@
 
 #include "common/base/memory.h"
 #include "common/base/random.h"
-#include "tests/support/lone_rank.h"
+#include "tests/support/training_trial.h"
 #include "worker/encode/blas.h"
 #include "worker/encode/hasher.h"
 
@@ -87,35 +87,16 @@ static kin_buffer train_alone(const kin_train_options *options, const kin_train_
     return file;
 }
 
-static kin_hasher *hasher_of(const kin_buffer *file)
-{
-    kin_encoder_file parsed;
-    kin_error error = {0};
-    if (kin_encoder_file_parse(&parsed, file->data, file->bytes, "f", &error) != KIN_OK)
-        fail_msg("%s", error.text);
-    return kin_hasher_new(&parsed);
-}
-
 static void ranks_agree(void **state)
 {
+    int ranks[RANKS_MAX];
     (void)state;
+    for (int r = 0; r < RANKS_MAX; r++)
+        ranks[r] = r + 1;
     for (size_t m = 0; m < 2 * METHODS; m++) {
         sample *s = make_sample(m >= METHODS);
         kin_train_options options = options_of(methods[m % METHODS]);
-        kin_buffer alone = train_alone(&options, &s->source);
-        for (int ranks = 2; ranks <= RANKS_MAX; ranks++) {
-            kin_buffer files[RANKS_MAX] = {0};
-            kin_status statuses[RANKS_MAX];
-            kin_error errors[RANKS_MAX] = {0};
-            kin_rank_threads_train(ranks, &options, &s->source, files, statuses, errors);
-            for (int r = 0; r < ranks; r++) {
-                if (statuses[r] != KIN_OK) fail_msg("%s: %s", options.method, errors[r].text);
-                assert_int_equal(files[r].bytes, alone.bytes);
-                if (memcmp(files[r].data, alone.data, alone.bytes) != 0)
-                    fail_msg("%s: %d ranks learn another file", options.method, ranks);
-                kin_buffer_fini(&files[r]);
-            }
-        }
+        kin_buffer alone = training_same(ranks, RANKS_MAX, &options, &s->source);
         kin_buffer_fini(&alone);
         free(s);
     }
@@ -148,7 +129,7 @@ static void codes_retrieve(void **state)
         options.rate = 0.005;
         options.noise = 1;
         kin_buffer file = train_alone(&options, &s->source);
-        kin_hasher *hasher = hasher_of(&file);
+        kin_hasher *hasher = training_hasher(&file);
         kin_code codes[COUNT];
         kin_hasher_hash(hasher, s->vectors, COUNT, codes);
         double found = precision(codes);
@@ -177,7 +158,7 @@ static void heads_tell_classes(void **state)
                 s->labels[i] %= 2;
         }
         kin_buffer file = train_alone(&options, &s->source);
-        kin_hasher *hasher = hasher_of(&file);
+        kin_hasher *hasher = training_hasher(&file);
         uint32_t classes = kin_hasher_classes(hasher);
         float *shares = kin_malloc(COUNT * classes * sizeof *shares);
         size_t right = 0;
@@ -224,7 +205,7 @@ static void poor_samples(void **state)
                 if (c == 5 && i % DIMENSIONS < 20) s->vectors[i] = 0.7f;
             }
             kin_buffer file = train_alone(&options, &s->source);
-            kin_hasher *hasher = hasher_of(&file);
+            kin_hasher *hasher = training_hasher(&file);
             kin_code codes[2];
             kin_hasher_hash(hasher, s->vectors, 1, &codes[0]);
             kin_hasher_hash(hasher, s->vectors + (c == 3 ? 5 * DIMENSIONS : 0), 1, &codes[1]);
@@ -235,81 +216,47 @@ static void poor_samples(void **state)
         }
 }
 
-static void assert_refused(const kin_train_options *options, const kin_train_source *source,
-                           kin_status status, const char *text)
-{
-    kin_buffer files[3] = {0};
-    kin_status statuses[3];
-    kin_error errors[3] = {0};
-    kin_rank_threads_train(3, options, source, files, statuses, errors);
-    for (int r = 0; r < 3; r++) {
-        assert_int_equal(files[r].bytes, 0);
-        if (statuses[r] != status || strstr(errors[r].text, text) == NULL)
-            fail_msg("status %d, '%s' does not say '%s'", (int)statuses[r], errors[r].text, text);
-    }
-}
-
 static void refusals(void **state)
 {
     (void)state;
     sample *s = make_sample(false);
     kin_train_options options = options_of("supervised");
     s->source.labels = NULL;
-    assert_refused(&options, &s->source, KIN_BAD_INPUT, "learns from labels, and there are none");
+    training_refused(&options, &s->source, KIN_BAD_INPUT, "learns from labels, and there are none");
     s->source.labels = s->labels;
     s->labels[7] = 6;
-    assert_refused(&options, &s->source, KIN_BAD_INPUT, "vector 7 of the sample has no class");
+    training_refused(&options, &s->source, KIN_BAD_INPUT, "vector 7 of the sample has no class");
     memset(s->labels, 0, sizeof s->labels);
-    assert_refused(&options, &s->source, KIN_BAD_INPUT, "of one class");
+    training_refused(&options, &s->source, KIN_BAD_INPUT, "of one class");
     for (size_t m = 0; m < METHODS; m++) {
         options = options_of(methods[m]);
         for (size_t i = 0; i < COUNT; i++)
             s->labels[i] = i % 2;
         s->vectors[100 * DIMENSIONS + 5] = NAN;
-        assert_refused(&options, &s->source, KIN_BAD_INPUT, "feature 5");
+        training_refused(&options, &s->source, KIN_BAD_INPUT, "feature 5");
         s->vectors[100 * DIMENSIONS + 5] = 0;
     }
     options = options_of("autoencoder");
     options.bits = 12;
-    assert_refused(&options, &s->source, KIN_BAD_INPUT, "12 bits; a code has 16 to 256");
+    training_refused(&options, &s->source, KIN_BAD_INPUT, "12 bits; a code has 16 to 256");
     options = options_of("autoencoder");
     options.batch = 3;
-    assert_refused(&options, &s->source, KIN_LIMIT, "batches of 3");
+    training_refused(&options, &s->source, KIN_LIMIT, "batches of 3");
     options = options_of("autoencoder");
     options.rate = -1;
-    assert_refused(&options, &s->source, KIN_BAD_INPUT, "the rate of learning is -1");
+    training_refused(&options, &s->source, KIN_BAD_INPUT, "the rate of learning is -1");
     options = options_of("autoencoder");
     options.whitening = 1.5;
-    assert_refused(&options, &s->source, KIN_BAD_INPUT, "a whitening of 1.5; it is 0 to 1");
+    training_refused(&options, &s->source, KIN_BAD_INPUT, "a whitening of 1.5; it is 0 to 1");
     options = options_of("autoencoder");
     options.layers = (const uint32_t[]){9000};
-    assert_refused(&options, &s->source, KIN_LIMIT, "a layer of 9000 units");
+    training_refused(&options, &s->source, KIN_LIMIT, "a layer of 9000 units");
     for (size_t m = 0; m < sizeof descending / sizeof *descending; m++) {
         options = options_of(descending[m]);
         options.rate = 1e38;
-        assert_refused(&options, &s->source, KIN_BAD_INPUT, "take a smaller learning rate");
+        training_refused(&options, &s->source, KIN_BAD_INPUT, "take a smaller learning rate");
     }
     free(s);
-}
-
-/* What is saved, and how many saves are left before the job dies. */
-typedef struct shelf {
-    kin_buffer state;
-    int left;
-} shelf;
-
-static kin_status save(void *user, const void *state, size_t bytes, kin_error *error)
-{
-    shelf *kept = user;
-    kin_buffer_clear(&kept->state);
-    kin_buffer_append(&kept->state, state, bytes);
-    return --kept->left > 0 ? KIN_OK : kin_fail(error, KIN_IO, "the job was killed");
-}
-
-static void load(void *user, kin_buffer *state)
-{
-    const shelf *kept = user;
-    kin_buffer_append(state, kept->state.data, kept->state.bytes);
 }
 
 /* Killed after every possible checkpoint, with other numbers of ranks before and after. */
@@ -320,29 +267,16 @@ static void goes_on(void **state)
         sample *s = make_sample(false);
         kin_train_options options = options_of(descending[m]);
         kin_buffer undisturbed = train_alone(&options, &s->source);
-        options.save_often = true;
-        options.save = save;
-        options.load = load;
         for (int killed = 1; killed < 100; killed++) {
-            shelf kept = {.left = killed};
-            kin_buffer files[4] = {0};
-            kin_status statuses[4];
-            kin_error errors[4] = {0};
-            options.user = &kept;
-            kin_rank_threads_train(1 + killed % 3, &options, &s->source, files, statuses, errors);
-            bool through = statuses[0] == KIN_OK;
-            for (int r = 0; r < 1 + killed % 3; r++) {
-                assert_int_equal(statuses[r] == KIN_OK, through);
-                kin_buffer_fini(&files[r]);
-            }
+            training_shelf kept = {.left = killed};
+            training_keep(&options, &kept);
+            bool through = training_through(1 + killed % 3, &options, &s->source);
             kept.left = 1000;
-            kin_rank_threads_train(1 + killed % 2, &options, &s->source, files, statuses, errors);
-            for (int r = 0; r < 1 + killed % 2; r++) {
-                assert_int_equal(statuses[r], KIN_OK);
-                assert_int_equal(files[r].bytes, undisturbed.bytes);
-                assert_memory_equal(files[r].data, undisturbed.data, undisturbed.bytes);
-                kin_buffer_fini(&files[r]);
-            }
+            const int ranks[] = {1 + killed % 2};
+            kin_buffer again = training_same(ranks, 1, &options, &s->source);
+            assert_int_equal(again.bytes, undisturbed.bytes);
+            assert_memory_equal(again.data, undisturbed.data, undisturbed.bytes);
+            kin_buffer_fini(&again);
             kin_buffer_fini(&kept.state);
             if (!through) continue;
             assert_true(killed > 3);
@@ -360,11 +294,8 @@ static void other_states(void **state)
     sample *s = make_sample(false);
     kin_train_options options = options_of("autoencoder");
     kin_buffer undisturbed = train_alone(&options, &s->source);
-    shelf kept = {.left = 1000};
-    options.save_often = true;
-    options.save = save;
-    options.load = load;
-    options.user = &kept;
+    training_shelf kept = {.left = 1000};
+    training_keep(&options, &kept);
     options.seed++;
     kin_buffer other = train_alone(&options, &s->source);
     options.seed--;

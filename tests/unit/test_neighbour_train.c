@@ -11,7 +11,7 @@
 #include "common/base/random.h"
 #include "common/code/code.h"
 #include "proto/encoder_file.h"
-#include "tests/support/lone_rank.h"
+#include "tests/support/training_trial.h"
 #include "worker/encode/blas.h"
 #include "worker/encode/hasher.h"
 
@@ -57,37 +57,18 @@ static float *make_clusters(size_t count, double spread)
     return vectors;
 }
 
-/* Trains with several numbers of ranks; the files are the same. */
+/* With 1 to ranks_max ranks: the files are the same. */
 static kin_buffer train(const kin_train_options *options, const float *vectors, uint64_t count,
                         int ranks_max)
 {
-    kin_buffer first = {0};
+    static const int ranks[] = {1, 2, 3, 4, 5, 6, 7, 8};
     kin_train_source source = kin_lone_rank_source(vectors, count, options->dimensions);
-    for (int ranks = 1; ranks <= ranks_max; ranks++) {
-        kin_buffer files[8] = {0};
-        kin_status statuses[8];
-        kin_error errors[8] = {0};
-        kin_rank_threads_train(ranks, options, &source, files, statuses, errors);
-        for (int r = 0; r < ranks; r++) {
-            if (statuses[r] != KIN_OK) fail_msg("rank %d: %s", r, errors[r].text);
-            if (first.bytes == 0) {
-                first = files[r];
-                continue;
-            }
-            assert_int_equal(files[r].bytes, first.bytes);
-            assert_memory_equal(files[r].data, first.data, first.bytes);
-            kin_buffer_fini(&files[r]);
-        }
-    }
-    return first;
+    return training_same(ranks, (size_t)ranks_max, options, &source);
 }
 
 static void hash(const kin_buffer *file, const float *vectors, uint32_t count, kin_code *codes)
 {
-    kin_encoder_file parsed;
-    kin_error error = {0};
-    assert_int_equal(kin_encoder_file_parse(&parsed, file->data, file->bytes, "f", &error), KIN_OK);
-    kin_hasher *hasher = kin_hasher_new(&parsed);
+    kin_hasher *hasher = training_hasher(file);
     kin_hasher_hash(hasher, vectors, count, codes);
     kin_hasher_destroy(&hasher);
 }
@@ -185,27 +166,6 @@ static void poor_samples(void **state)
     free(vectors);
 }
 
-/* What is saved, and how many saves are left before the job dies. */
-typedef struct shelf {
-    kin_buffer state;
-    int left, loads;
-} shelf;
-
-static kin_status save(void *user, const void *state, size_t bytes, kin_error *error)
-{
-    shelf *kept = user;
-    kin_buffer_clear(&kept->state);
-    kin_buffer_append(&kept->state, state, bytes);
-    return --kept->left > 0 ? KIN_OK : kin_fail(error, KIN_IO, "the job was killed");
-}
-
-static void load(void *user, kin_buffer *state)
-{
-    shelf *kept = user;
-    kept->loads += kept->state.bytes > 0;
-    kin_buffer_append(state, kept->state.data, kept->state.bytes);
-}
-
 /* Killed after every possible checkpoint, gone on from with another number of ranks; with and
  * without a held-out part. Nothing else gives the undisturbed run's file. */
 static void goes_on(void **state)
@@ -219,19 +179,10 @@ static void goes_on(void **state)
         kin_buffer undisturbed = train(&options, vectors, COUNT, 3);
         kin_train_source source = kin_lone_rank_source(vectors, COUNT, DIMENSIONS);
         int killed = 1;
-        options.save_often = true;
-        options.save = save;
-        options.load = load;
         for (;; killed++) {
-            shelf kept = {.left = killed};
-            kin_buffer files[4] = {0};
-            kin_status statuses[4];
-            kin_error errors[4] = {0};
-            options.user = &kept;
-            kin_rank_threads_train(1 + killed % 3, &options, &source, files, statuses, errors);
-            bool through = statuses[0] == KIN_OK;
-            for (int r = 0; r < 1 + killed % 3; r++)
-                kin_buffer_fini(&files[r]);
+            training_shelf kept = {.left = killed};
+            training_keep(&options, &kept);
+            bool through = training_through(1 + killed % 3, &options, &source);
             kept.left = 1000;
             kin_buffer again = train(&options, vectors, COUNT, 1);
             assert_int_equal(kept.loads, 1);
@@ -262,18 +213,11 @@ static void other_states(void **state)
     others[2].rate = 2e-3;
     others[3].walk = 2;
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
-        shelf kept = {.left = 2};
-        options.save_often = true;
-        options.save = save;
-        options.load = load;
-        options.user = &kept;
+        training_shelf kept = {.left = 2};
+        training_keep(&options, &kept);
         options.neighbour = &others[i];
         kin_train_source source = kin_lone_rank_source(vectors, COUNT, DIMENSIONS);
-        kin_buffer files[1] = {0};
-        kin_status statuses[1];
-        kin_error errors[1] = {0};
-        kin_rank_threads_train(1, &options, &source, files, statuses, errors);
-        assert_int_equal(statuses[0], KIN_IO);
+        assert_false(training_through(1, &options, &source));
         kept.left = 1000;
         options.neighbour = &small;
         kin_buffer again = train(&options, vectors, COUNT, 1);
@@ -348,17 +292,8 @@ static void stops_early(void **state)
 static void assert_refused(const kin_train_options *options, const float *vectors, uint64_t count,
                            const char *text)
 {
-    kin_buffer files[3] = {0};
-    kin_status statuses[3];
-    kin_error errors[3] = {0};
     kin_train_source source = kin_lone_rank_source(vectors, count, DIMENSIONS);
-    kin_rank_threads_train(3, options, &source, files, statuses, errors);
-    for (int r = 0; r < 3; r++) {
-        assert_int_equal(statuses[r], KIN_BAD_INPUT);
-        assert_int_equal(files[r].bytes, 0);
-        if (strstr(errors[r].text, text) == NULL)
-            fail_msg("'%s' does not say '%s'", errors[r].text, text);
-    }
+    training_refused(options, &source, KIN_BAD_INPUT, text);
 }
 
 static void refusals(void **state)

@@ -44,17 +44,19 @@ static void counts_are_those_by_hand(void **state)
     assert_int_equal(kin_plan_shards(UINT64_MAX / 2), 4096);
 }
 
+static const kin_import_facts billion = {.codes = 1000000000,
+                                         .bits = 64,
+                                         .tables = 2,
+                                         .shards = 1,
+                                         .ranks = 2,
+                                         .nodes = 1,
+                                         .cores = 2,
+                                         .memory_bytes = 8 * GIB};
+
 static void tasks_fit_the_memory(void **state)
 {
     (void)state;
-    kin_import_facts facts = {.codes = 1000000000,
-                              .bits = 64,
-                              .tables = 2,
-                              .shards = 1,
-                              .ranks = 2,
-                              .nodes = 1,
-                              .cores = 2,
-                              .memory_bytes = 8 * GIB};
+    kin_import_facts facts = billion;
     /* 4 GiB - 96 MiB = 4,194,304,000. A quarter of the rows, and 0.5 % more, are 251,250,000 of 16
      * bytes; four deviations of 244,140 samples, 1.6 % more, still fit. */
     assert_int_equal(kin_import_memory_for_rows(8 * GIB, 2), 4194304000u);
@@ -90,16 +92,9 @@ static void an_import_takes_what_rates_say(void **state)
     kin_figures rates = {0};
     kin_plan plan;
     (void)state;
-    kin_import_facts facts = {.codes = 1000000000,
-                              .bits = 64,
-                              .tables = 2,
-                              .shards = 1,
-                              .ranks = 2,
-                              .nodes = 1,
-                              .cores = 2,
-                              .memory_bytes = 8 * GIB,
-                              .made_bytes = 8000000000,
-                              .base_bytes = 1000};
+    kin_import_facts facts = billion;
+    facts.made_bytes = 8000000000;
+    facts.base_bytes = 1000;
     kin_plan_import(&plan, &facts, &rates, "p");
     assert_false(plan.timed);
     assert_int_equal(plan.stage_count, 0);

@@ -12,7 +12,7 @@
 #include "common/base/random.h"
 #include "common/code/code.h"
 #include "proto/encoder_file.h"
-#include "tests/support/lone_rank.h"
+#include "tests/support/training_trial.h"
 #include "worker/encode/blas.h"
 #include "worker/encode/hasher.h"
 #include "worker/train/itq.h"
@@ -47,29 +47,10 @@ static float *make_clusters(uint64_t count, unsigned clusters, uint32_t dimensio
     return vectors;
 }
 
-/* Trains with each number of ranks and returns the file, after checking that all ranks of all jobs
- * made the same one. */
 static kin_buffer train_everywhere(const kin_train_options *options, const kin_train_source *source)
 {
-    const int rank_counts[] = {1, 2, 3, 4, KIN_TRAIN_SLICES + 2};
-    kin_buffer first = {0};
-    for (size_t i = 0; i < sizeof rank_counts / sizeof *rank_counts; i++) {
-        kin_buffer files[KIN_TRAIN_SLICES + 2] = {0};
-        kin_status statuses[KIN_TRAIN_SLICES + 2];
-        kin_error errors[KIN_TRAIN_SLICES + 2] = {0};
-        kin_rank_threads_train(rank_counts[i], options, source, files, statuses, errors);
-        for (int r = 0; r < rank_counts[i]; r++) {
-            if (statuses[r] != KIN_OK) fail_msg("rank %d: %s", r, errors[r].text);
-            if (first.bytes == 0) {
-                first = files[r];
-                continue;
-            }
-            assert_int_equal(files[r].bytes, first.bytes);
-            assert_memory_equal(files[r].data, first.data, first.bytes);
-            kin_buffer_fini(&files[r]);
-        }
-    }
-    return first;
+    static const int ranks[] = {1, 2, 3, 4, KIN_TRAIN_SLICES + 2};
+    return training_same(ranks, sizeof ranks / sizeof *ranks, options, source);
 }
 
 static void ranks_agree(void **state)
@@ -91,14 +72,6 @@ static void ranks_agree(void **state)
         kin_buffer_fini(&file);
     }
     free(vectors);
-}
-
-static kin_hasher *hasher_of(const kin_buffer *file)
-{
-    kin_encoder_file parsed;
-    kin_error error = {0};
-    assert_int_equal(kin_encoder_file_parse(&parsed, file->data, file->bytes, "f", &error), KIN_OK);
-    return kin_hasher_new(&parsed);
 }
 
 /* Fewer vectors than bits, one, many that are one, zeros, constant dimensions: the parser has seen
@@ -126,7 +99,7 @@ static void poor_samples(void **state)
         kin_train_source source =
             kin_lone_rank_source(cases[c / 2].vectors, cases[c / 2].count, DIMENSIONS);
         kin_buffer file = train_everywhere(&options, &source);
-        kin_hasher *hasher = hasher_of(&file);
+        kin_hasher *hasher = training_hasher(&file);
         kin_code first, again, last;
         kin_hasher_hash(hasher, cases[c / 2].vectors, 1, &first);
         kin_hasher_hash(hasher, cases[c / 2].vectors, 1, &again);
@@ -146,22 +119,6 @@ static void poor_samples(void **state)
     free(vectors);
 }
 
-static void assert_refused(const kin_train_options *options, const kin_train_source *source,
-                           kin_status status, const char *text)
-{
-    kin_buffer files[3] = {0};
-    kin_status statuses[3];
-    kin_error errors[3] = {0};
-    kin_rank_threads_train(3, options, source, files, statuses, errors);
-    for (int r = 0; r < 3; r++) {
-        assert_int_equal(statuses[r], status);
-        assert_int_equal(files[r].bytes, 0);
-        if (strstr(errors[r].text, text) == NULL && r == 0)
-            fail_msg("'%s' does not say '%s'", errors[r].text, text);
-        assert_true(errors[r].text[0] != '\0');
-    }
-}
-
 static void refusals(void **state)
 {
     (void)state;
@@ -169,25 +126,25 @@ static void refusals(void **state)
     kin_train_source source = kin_lone_rank_source(vectors, 100, DIMENSIONS);
     kin_train_source none = kin_lone_rank_source(vectors, 0, DIMENSIONS);
     kin_train_options options = options_of("itq", 128);
-    assert_refused(&options, &source, KIN_BAD_INPUT, "128 bits cannot be learned from");
+    training_refused(&options, &source, KIN_BAD_INPUT, "128 bits cannot be learned from");
     options = options_of("itq", 65);
-    assert_refused(&options, &source, KIN_BAD_INPUT, "65 bits");
+    training_refused(&options, &source, KIN_BAD_INPUT, "65 bits");
     options = options_of("pq", 64);
-    assert_refused(&options, &source, KIN_BAD_INPUT, "'pq'; there are: autoencoder, itq, lsh");
+    training_refused(&options, &source, KIN_BAD_INPUT, "'pq'; there are: autoencoder, itq, lsh");
     options = options_of("itq", 64);
     options.dimensions = none.dimensions = 1000000;
-    assert_refused(&options, &none, KIN_LIMIT, "1000000 dimensions");
+    training_refused(&options, &none, KIN_LIMIT, "1000000 dimensions");
     options = options_of("itq", 64);
     none.dimensions = DIMENSIONS;
-    assert_refused(&options, &none, KIN_BAD_INPUT, "no picture to learn");
+    training_refused(&options, &none, KIN_BAD_INPUT, "no picture to learn");
     char long_name[80];
     memset(long_name, 'x', sizeof long_name - 1);
     long_name[sizeof long_name - 1] = '\0';
     options.decoder = long_name;
-    assert_refused(&options, &source, KIN_BAD_INPUT, "'decoder'");
+    training_refused(&options, &source, KIN_BAD_INPUT, "'decoder'");
     options = options_of("lsh", 64);
     vectors[50 * DIMENSIONS + 7] = NAN;
-    assert_refused(&options, &source, KIN_BAD_INPUT, "feature 7");
+    training_refused(&options, &source, KIN_BAD_INPUT, "feature 7");
     free(vectors);
 }
 
@@ -261,7 +218,7 @@ static void itq_beats_lsh_beats_chance(void **state)
         kin_train_context context = kin_lone_rank_context();
         kin_error error = {0};
         assert_int_equal(kin_train(&context, &options, &source, &file, &error), KIN_OK);
-        kin_hasher *hasher = hasher_of(&file);
+        kin_hasher *hasher = training_hasher(&file);
         kin_hasher_hash(hasher, vectors, COUNT, codes);
         found[i] = precision(codes, COUNT, CLUSTERS);
         kin_hasher_destroy(&hasher);
