@@ -239,10 +239,11 @@ def test_options():
     """Options reach the method and its card; a zero is a zero there."""
     done = train(0, "-o", "near", "--hasher", "neighbour", "--bits", "16", "--layers", "20-12",
                  "--epochs", "3", "--batch", "64", "--walk", "2", "--rate", "0.002",
-                 "--quantization", "0", "data.npy")
+                 "--quantization", "0", "--emphasis", "0.25", "data.npy")
     card = contents("near") or b""
     ok(done.returncode == 0 and all(word in card for word in (
         b"hidden=20,12", b"walk=2\n", b"rate=0.002", b"quantization=0\n",
+        b"emphasis=0.25\n",
         b"steps=%d\n" % (3 * 700 // 64))), "what is said of neighbour is on its card", said(done))
     done = train(0, "-o", "plain", "--hasher", "supervised", "--labels", "classes", "--layers",
                  "none", "--bits", "16", "--epochs", "1", "--dropout", "0", "--noise", "0",

@@ -36,12 +36,14 @@ static float *make_codes(void)
     return codes;
 }
 
-static void learn(const float *codes, double whitening, kin_code_rotation *rotation)
+static void learn(const float *codes, double whitening, kin_code_rotation_start first,
+                  kin_code_rotation *rotation)
 {
     kin_train_context context = kin_lone_rank_context();
     kin_train_source source = kin_lone_rank_source(codes, COUNT, BITS);
     kin_error error = {0};
-    if (kin_code_rotation_learn(&context, &source, whitening, 5, rotation, 0, 1, &error) != KIN_OK)
+    if (kin_code_rotation_learn(&context, &source, whitening, first, 5, rotation, 0, 1, &error) !=
+        KIN_OK)
         fail_msg("%s", error.text);
 }
 
@@ -95,22 +97,36 @@ static void assert_identity(const double *matrix, const char *what)
             fail_msg("%s: element %zu is %g", what, i, matrix[i]);
 }
 
+/* Less than none: P P^T = R^T V^1/2 R, and the covariance R^T V^3/2 R is its cube. */
+static void assert_cube(const double *squares, const double *covariance)
+{
+    double twice[BITS * BITS], cube[BITS * BITS];
+    multiply(squares, squares, twice);
+    multiply(twice, squares, cube);
+    for (size_t i = 0; i < BITS * BITS; i++)
+        if (fabs(cube[i] - covariance[i]) > 1e-6 * covariance[0])
+            fail_msg("element %zu of the covariance is %g, not %g", i, covariance[i], cube[i]);
+}
+
 /* Planes are R^T V^-w U: without whitening a rotation; with all of it, what is turned is white;
  * with half of it, the covariance R^T V^1/2 R undoes P P^T = R^T V^-1/2 R. */
 static void whitens(void **state)
 {
     (void)state;
-    const double powers[] = {0, 0.5, 0.25};
+    const double powers[] = {0, 0.5, 0.25, -0.25};
     float *codes = make_codes();
     double *turned = kin_malloc(COUNT * BITS * sizeof *turned);
-    for (size_t p = 0; p < 3; p++) {
+    for (size_t p = 0; p < sizeof powers / sizeof *powers; p++) {
         kin_code_rotation rotation = {0};
         double squares[BITS * BITS], covariance[BITS * BITS], product[BITS * BITS];
-        learn(codes, powers[p], &rotation);
+        learn(codes, powers[p], KIN_ROTATION_RANDOM, &rotation);
         turn(codes, &rotation, turned);
         look(&rotation, turned, squares, covariance);
         multiply(squares, covariance, product);
-        assert_identity(p == 0 ? squares : p == 1 ? covariance : product, "whitening");
+        if (p < 3)
+            assert_identity(p == 0 ? squares : p == 1 ? covariance : product, "whitening");
+        else
+            assert_cube(squares, covariance);
         kin_code_rotation_fini(&rotation);
     }
     free(turned);
@@ -135,7 +151,7 @@ static void loses_little(void **state)
     double *turned = kin_malloc(COUNT * BITS * sizeof *turned);
     kin_code_rotation rotation = {0};
     kin_random random = {.state = 2};
-    learn(codes, 0.5, &rotation);
+    learn(codes, 0.5, KIN_ROTATION_RANDOM, &rotation);
     turn(codes, &rotation, turned);
     double lost = sign_loss(turned);
     assert_true(lost <= rotation.loss + 1e-9 && lost > 0.8 * rotation.loss);
@@ -171,7 +187,7 @@ static void turns_a_layer(void **state)
     kin_code_rotation rotation = {0};
     kin_random random = {.state = 6};
     double input[INPUTS];
-    learn(codes, 0.25, &rotation);
+    learn(codes, 0.25, KIN_ROTATION_RANDOM, &rotation);
     for (size_t i = 0; i < BITS * (INPUTS + 1); i++)
         parameters[i] = before[i] = (float)kin_random_gaussian(&random);
     for (size_t j = 0; j < INPUTS; j++)
@@ -193,6 +209,32 @@ static void turns_a_layer(void **state)
     free(codes);
 }
 
+/* A layer whose numbers are near -1 and 1, but off the middle and of different variance: from its
+ * own axes the rotation stays by them; and it stays wherever the loss has no slope, while a random
+ * start ends elsewhere. */
+static void starts_at_axes(void **state)
+{
+    (void)state;
+    float *codes = kin_malloc(COUNT * BITS * sizeof *codes);
+    kin_random random = {.state = 8};
+    double least = 1;
+    for (size_t i = 0; i < COUNT * BITS; i++) {
+        double corner = kin_random_below(&random, 2) == 0 ? -1 : 1;
+        codes[i] = (float)(3 + corner * (1 + 0.03 * (double)(i % BITS)) +
+                           0.1 * kin_random_gaussian(&random));
+    }
+    kin_code_rotation rotation = {0}, other = {0};
+    learn(codes, 0, KIN_ROTATION_AXES, &rotation);
+    learn(codes, 0, KIN_ROTATION_RANDOM, &other);
+    for (size_t b = 0; b < BITS; b++)
+        least = fmin(least, rotation.planes[b * BITS + b]);
+    if (!(least > 0.99)) fail_msg("an axis moved: its cosine is %g", least);
+    assert_true(fabs(other.planes[0]) < 0.99);
+    kin_code_rotation_fini(&rotation);
+    kin_code_rotation_fini(&other);
+    free(codes);
+}
+
 int main(void)
 {
     kin_blas_init();
@@ -200,6 +242,7 @@ int main(void)
         cmocka_unit_test(whitens),
         cmocka_unit_test(loses_little),
         cmocka_unit_test(turns_a_layer),
+        cmocka_unit_test(starts_at_axes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

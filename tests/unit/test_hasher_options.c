@@ -28,7 +28,7 @@ static const struct {
      "decay held-out "},
     {"neighbour", " seed layers epochs batch patience held-out rate input-dropout neighbours walk "
                   "components evening temperature "
-                  "geometry stretch quantization "},
+                  "geometry stretch quantization emphasis "},
 };
 
 static kin_status parse(kin_hasher_options *options, kin_error *error, const char *const *words)

@@ -28,6 +28,7 @@ static const kin_neighbour_options small = {.neighbours = 5,
                                             .geometry = 0.5,
                                             .stretch = 2,
                                             .quantization = 0.1,
+                                            .emphasis = 0.2,
                                             .dropout = 0.1,
                                             .rate = 3e-3};
 
@@ -91,7 +92,7 @@ static void ranks_agree(void **state)
     size_t lines = 0;
     for (size_t i = 0; i < parsed.curve.bytes; i++)
         lines += parsed.curve.text[i] == '\n';
-    assert_int_equal(lines, 21);
+    assert_int_equal(lines, 22);
     kin_buffer_fini(&file);
     free(vectors);
 }
@@ -121,6 +122,44 @@ static void clusters_become_codes(void **state)
     if (!(within < between / 2)) fail_msg("within %g, between %g", within, between);
     free(codes);
     kin_buffer_fini(&file);
+    free(vectors);
+}
+
+/* The last line of the curve: the loss of signs and the balance of bits, here counted anew from the
+ * numbers before the hyperbolic tangent, whose mean is 0. */
+static void codes_are_turned(void **state)
+{
+    (void)state;
+    enum { COUNT = 500, BITS = 24 };
+    float *vectors = make_clusters(COUNT, 0.7), *values = kin_malloc(COUNT * BITS * sizeof *values);
+    kin_train_options options = options_of(BITS);
+    kin_buffer file = train(&options, vectors, COUNT, 1);
+    kin_encoder_file parsed;
+    kin_error error = {0};
+    assert_int_equal(kin_encoder_file_parse(&parsed, file.data, file.bytes, "f", &error), KIN_OK);
+    kin_hasher *hasher = kin_hasher_new(&parsed);
+    kin_hasher_values(hasher, vectors, COUNT, values);
+    double means[BITS] = {0}, ones[BITS] = {0}, loss = 0, balance = 0, told[2];
+    for (size_t i = 0; i < COUNT * BITS; i++) {
+        double number = atanh((double)values[i]), off = fabs(number) - 1;
+        means[i % BITS] += number / COUNT;
+        ones[i % BITS] += number > 0;
+        loss += off * off / (COUNT * BITS);
+    }
+    for (size_t b = 0; b < BITS; b++) {
+        if (fabs(means[b]) > 2e-3) fail_msg("bit %zu: a mean of %g", b, means[b]);
+        balance += fabs(ones[b] / COUNT - 0.5) / BITS;
+    }
+    const char *line = memmem(parsed.curve.text, parsed.curve.bytes, "rotation\t", 9);
+    assert_non_null(line);
+    assert_int_equal(sscanf(line, "rotation\t1\t%lf\tnan\t%lf", &told[0], &told[1]), 2);
+    if (fabs(told[0] - loss) > 0.02 * loss || fabs(told[1] - balance) > 2e-3)
+        fail_msg("loss %g and balance %g are told, %g and %g are so", told[0], told[1], loss,
+                 balance);
+    assert_true(balance < 0.2);
+    kin_hasher_destroy(&hasher);
+    kin_buffer_fini(&file);
+    free(values);
     free(vectors);
 }
 
@@ -238,6 +277,7 @@ typedef struct heard {
 static void listen(void *user, const kin_train_epoch *epoch)
 {
     heard *h = user;
+    if (strcmp(epoch->phase, "rotation") == 0) return;
     h->lines++;
     h->epochs = epoch->epochs;
     assert_true(isfinite(epoch->held_out) && epoch->epoch == h->lines);
@@ -312,7 +352,8 @@ static void refusals(void **state)
     } cases[] = {{small, "neighbours"},  {small, "walk"},         {small, "components"},
                  {small, "batch"},       {small, "hidden"},       {small, "evening"},
                  {small, "temperature"}, {small, "quantization"}, {small, "dropout"},
-                 {small, "geometry"},    {small, "stretch"},      {small, "rate"}};
+                 {small, "geometry"},    {small, "stretch"},      {small, "rate"},
+                 {small, "emphasis"}};
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
         kin_neighbour_options wrong = cases[c].options;
         if (c == 0) wrong.neighbours = 0;
@@ -327,6 +368,7 @@ static void refusals(void **state)
         if (c == 9) wrong.geometry = INFINITY;
         if (c == 10) wrong.stretch = -1;
         if (c == 11) wrong.rate = 0;
+        if (c == 12) wrong.emphasis = 1.5;
         options.neighbour = &wrong;
         assert_refused(&options, vectors, 100, cases[c].text);
     }
@@ -339,10 +381,10 @@ static void refusals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(ranks_agree),  cmocka_unit_test(clusters_become_codes),
-        cmocka_unit_test(poor_samples), cmocka_unit_test(goes_on),
-        cmocka_unit_test(other_states), cmocka_unit_test(stops_early),
-        cmocka_unit_test(refusals),
+        cmocka_unit_test(ranks_agree),      cmocka_unit_test(clusters_become_codes),
+        cmocka_unit_test(codes_are_turned), cmocka_unit_test(poor_samples),
+        cmocka_unit_test(goes_on),          cmocka_unit_test(other_states),
+        cmocka_unit_test(stops_early),      cmocka_unit_test(refusals),
     };
     kin_blas_init();
     return cmocka_run_group_tests(tests, NULL, NULL);

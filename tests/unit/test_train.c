@@ -162,7 +162,8 @@ static void loss_never_grows(void **state)
     kin_error error = {0};
     kin_blas_init();
     assert_int_equal(
-        kin_itq_learn(&context, slices, BITS, 3, ITERATIONS, rotation, loss, 0, 1, &error), KIN_OK);
+        kin_itq_learn(&context, slices, BITS, NULL, 3, ITERATIONS, rotation, loss, 0, 1, &error),
+        KIN_OK);
     for (int i = 1; i < ITERATIONS; i++)
         assert_true(loss[i] <= loss[i - 1] * (1 + 1e-12));
     assert_true(loss[ITERATIONS - 1] < 0.98 * loss[0]);

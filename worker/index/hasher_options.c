@@ -35,7 +35,8 @@ void kin_hasher_options_init(kin_hasher_options *options)
                                     .temperature = -1,
                                     .geometry = -1,
                                     .stretch = -1,
-                                    .quantization = -1};
+                                    .quantization = -1,
+                                    .emphasis = -1};
 }
 
 void kin_hasher_options_fini(kin_hasher_options *options)
@@ -89,6 +90,7 @@ static const struct option_use {
     REAL("geometry", geometry, "neighbour"),
     REAL("stretch", stretch, "neighbour"),
     REAL("quantization", quantization, "neighbour"),
+    REAL("emphasis", emphasis, "neighbour"),
 };
 #undef TEXT
 #undef NUMBER
@@ -215,6 +217,7 @@ static kin_status check_neighbour(kin_hasher_options *o, kin_error *error)
     set_real(&n->geometry, o->geometry);
     set_real(&n->stretch, o->stretch);
     set_real(&n->quantization, o->quantization);
+    set_real(&n->emphasis, o->emphasis);
     set_real(&n->dropout, o->input_dropout);
     set_real(&n->rate, o->rate);
     return kin_neighbour_options_check(n, error);
@@ -280,9 +283,10 @@ void kin_hasher_options_describe(const kin_hasher_options *o, kin_buffer *text)
     kin_buffer_printf(text, "%.17g %.17g %.17g %.17g %.17g %.17g %.17g ", o->rate, o->pretrain_rate,
                       o->noise, o->dropout, o->input_dropout, o->decay, o->held_out);
     kin_buffer_printf(text, "%s %.17g ", o->code_layer == NULL ? "-" : o->code_layer, o->whitening);
-    kin_buffer_printf(text, "%lld %lld %lld %.17g %.17g %.17g %.17g %.17g",
+    kin_buffer_printf(text, "%lld %lld %lld %.17g %.17g %.17g %.17g %.17g %.17g",
                       (long long)o->neighbours, (long long)o->walk, (long long)o->components,
-                      o->evening, o->temperature, o->geometry, o->stretch, o->quantization);
+                      o->evening, o->temperature, o->geometry, o->stretch, o->quantization,
+                      o->emphasis);
 }
 
 /* kin_train takes a zero for "not given". */

@@ -23,7 +23,7 @@ typedef struct kin_hasher_options {
     /* Less than 0: not given. */
     int64_t iterations, epochs, pretrain_epochs, batch, patience, neighbours, walk, components;
     double rate, pretrain_rate, noise, dropout, input_dropout, decay, held_out;
-    double whitening, evening, temperature, geometry, stretch, quantization;
+    double whitening, evening, temperature, geometry, stretch, quantization, emphasis;
     uint32_t widths[KIN_HASHER_LAYERS_MAX]; /* of layers */
     uint32_t width_count;
     kin_neighbour_options neighbour; /* what the above are to this method */
@@ -65,6 +65,7 @@ void kin_hasher_options_fini(kin_hasher_options *options);
         {"geometry", 0, KIN_OPTION_REAL, &(o)->geometry, 0, 1000, NULL},                           \
         {"stretch", 0, KIN_OPTION_REAL, &(o)->stretch, 0, 1000, NULL},                             \
         {"quantization", 0, KIN_OPTION_REAL, &(o)->quantization, 0, 1000, NULL},                   \
+        {"emphasis", 0, KIN_OPTION_REAL, &(o)->emphasis, 0, 1, NULL},                              \
     {                                                                                              \
         "held-out", 0, KIN_OPTION_REAL, &(o)->held_out, 0, 1, NULL                                 \
     }
@@ -77,7 +78,8 @@ void kin_hasher_options_fini(kin_hasher_options *options);
     "      --epochs, --pretrain-epochs, --batch, --rate, --pretrain-rate, --noise, --dropout,\n" \
     "      --input-dropout, --decay, --held-out, --patience, --iterations, --code-layer,\n"      \
     "      --whitening, --neighbours, --walk, --components, --evening, --temperature,\n"         \
-    "      --geometry, --stretch, --quantization: each is of some methods, see the manual\n"
+    "      --geometry, --stretch, --quantization, --emphasis: each is of some methods, see the " \
+    "manual\n"
 
 /* After parsing: widths; the file, where hasher is not a method but a path; then bits and seed are
  * the file's. KIN_BAD_INPUT with one sentence: a value out of its range, or an option that is given

@@ -343,9 +343,9 @@ static kin_status turn_codes(autoencoder *a, const kin_train_context *context, f
                                .read = read_codes,
                                .user = &made};
     kin_code_rotation rotation = {0};
-    kin_status status = kin_code_rotation_learn(context, &source, a->options->whitening,
-                                                kin_train_seed(a->options->seed, SEED_ROTATION, 0),
-                                                &rotation, TUNING_END, 1, error);
+    kin_status status = kin_code_rotation_learn(
+        context, &source, a->options->whitening, KIN_ROTATION_RANDOM,
+        kin_train_seed(a->options->seed, SEED_ROTATION, 0), &rotation, TUNING_END, 1, error);
     if (status == KIN_OK) {
         kin_train_epoch told = {.phase = "rotation",
                                 .epoch = 1,

@@ -73,9 +73,9 @@ static kin_status find_balance(const kin_train_context *context, const kin_itq_s
 
 /* The sample on the directions, whitened; then the rotation. */
 static kin_status turn(const kin_train_context *context, const kin_train_source *codes,
-                       double whitening, uint64_t seed, kin_code_rotation *rotation,
-                       double *directions, double *turned, double start, double end,
-                       kin_error *error)
+                       double whitening, kin_code_rotation_start first, uint64_t seed,
+                       kin_code_rotation *rotation, double *directions, double *turned,
+                       double start, double end, kin_error *error)
 {
     size_t bits = codes->dimensions, owned = kin_train_owned_slices(context);
     kin_itq_slice *slices = kin_calloc(owned, sizeof *slices);
@@ -89,9 +89,11 @@ static kin_status turn(const kin_train_context *context, const kin_train_source 
         find_factors(context, slices, bits, codes->count, whitening, factors, error);
     for (size_t s = 0; status == KIN_OK && s < owned; s++)
         multiply_columns(&slices[s], bits, factors);
+    /* Vectors on the directions, times the directions, are the layer's own again. */
+    const double *axes = first == KIN_ROTATION_AXES ? directions : NULL;
     if (status == KIN_OK)
-        status = kin_itq_learn(context, slices, bits, seed, ITERATIONS, turned, losses, start, end,
-                               error);
+        status = kin_itq_learn(context, slices, bits, axes, seed, ITERATIONS, turned, losses, start,
+                               end, error);
     if (status == KIN_OK)
         status =
             find_balance(context, slices, bits, codes->count, turned, &rotation->balance, error);
@@ -106,8 +108,9 @@ static kin_status turn(const kin_train_context *context, const kin_train_source 
 }
 
 kin_status kin_code_rotation_learn(const kin_train_context *context, const kin_train_source *codes,
-                                   double whitening, uint64_t seed, kin_code_rotation *rotation,
-                                   double start, double end, kin_error *error)
+                                   double whitening, kin_code_rotation_start first, uint64_t seed,
+                                   kin_code_rotation *rotation, double start, double end,
+                                   kin_error *error)
 {
     size_t bits = codes->dimensions;
     double *directions = kin_malloc(bits * bits * sizeof *directions);
@@ -119,8 +122,8 @@ kin_status kin_code_rotation_learn(const kin_train_context *context, const kin_t
         status =
             kin_pca_learn(context, codes, rotation->mean, bits, directions, start, start, error);
     if (status == KIN_OK)
-        status =
-            turn(context, codes, whitening, seed, rotation, directions, turned, start, end, error);
+        status = turn(context, codes, whitening, first, seed, rotation, directions, turned, start,
+                      end, error);
     if (status == KIN_OK)
         kin_blas_multiply_transposed(bits, bits, bits, turned, bits, directions, bits,
                                      rotation->planes, bits);

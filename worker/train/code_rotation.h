@@ -9,6 +9,13 @@
 #include "worker/train/context.h"
 #include "worker/train/source.h"
 
+/* Where the rotation starts. */
+typedef enum kin_code_rotation_start {
+    KIN_ROTATION_RANDOM, /* of the seed */
+    KIN_ROTATION_AXES    /* where bits are the layer's own: of a layer that has learned to have
+                            something to say by signs */
+} kin_code_rotation_start;
+
 /* What is learned: bit i is the sign of planes[i] . (code - mean). */
 typedef struct kin_code_rotation {
     double *mean;   /* [bits] */
@@ -17,13 +24,15 @@ typedef struct kin_code_rotation {
     double balance; /* mean distance of the bits' shares of ones from one half */
 } kin_code_rotation;
 
-/* From codes: a source whose vectors are what the layer makes of the sample; their dimensions are
+/* whitening: of the directions; negative where those of much variance are to count more.
+ * From codes: a source whose vectors are what the layer makes of the sample; their dimensions are
  * the bits. The same on every rank; collective. Zeros in *rotation before; the caller calls fini,
  * after a failure, too. Ticks from start to end. */
 KIN_MUST_USE kin_status kin_code_rotation_learn(const kin_train_context *context,
                                                 const kin_train_source *codes, double whitening,
-                                                uint64_t seed, kin_code_rotation *rotation,
-                                                double start, double end, kin_error *error);
+                                                kin_code_rotation_start first, uint64_t seed,
+                                                kin_code_rotation *rotation, double start,
+                                                double end, kin_error *error);
 /* A layer's parameters, weights [bits][inputs] and biases [bits], whose outputs were the codes: its
  * outputs become planes (code - mean), and bits their signs. */
 void kin_code_rotation_apply(const kin_code_rotation *rotation, size_t bits, size_t inputs,

@@ -63,14 +63,18 @@ static void quantize(const kin_itq_slice *slice, size_t bits, const double *rota
 }
 
 kin_status kin_itq_learn(const kin_train_context *context, const kin_itq_slice *slices, size_t bits,
-                         uint64_t seed, uint32_t iterations, double *rotation, double *loss,
-                         double start, double end, kin_error *error)
+                         const double *first, uint64_t seed, uint32_t iterations, double *rotation,
+                         double *loss, double start, double end, kin_error *error)
 {
     size_t owned = kin_train_owned_slices(context), width = bits * bits + 1;
     double *sums = kin_malloc(owned * width * sizeof *sums);
     double *total = kin_malloc(width * sizeof *total);
     double *rotated = kin_malloc(KIN_TRAIN_BLOCK_ROWS * bits * sizeof *rotated);
-    kin_status status = random_rotation(context, bits, seed, rotation, error);
+    kin_status status = KIN_OK;
+    if (first == NULL)
+        status = random_rotation(context, bits, seed, rotation, error);
+    else
+        memcpy(rotation, first, bits * bits * sizeof *rotation);
     for (uint32_t i = 0; status == KIN_OK && i < iterations; i++) {
         for (size_t s = 0; s < owned; s++) {
             quantize(&slices[s], bits, rotation, rotated, sums + s * width);

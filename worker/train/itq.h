@@ -14,12 +14,13 @@ typedef struct kin_itq_slice {
 } kin_itq_slice;
 
 /* Learns rotation [bits][bits], the same on every rank, from slices [owned]; code bits are the
- * signs of projected times rotation. Starts from a random rotation of seed. loss [iterations] gets
+ * signs of projected times rotation. Starts from `first` [bits][bits], a rotation that is the same
+ * on every rank, or, where that is NULL, from a random one of seed. loss [iterations] gets
  * the quantization loss |B - V R|^2 before each update, which never grows; NULL if not wanted.
  * Ticks from start to end. */
 KIN_MUST_USE kin_status kin_itq_learn(const kin_train_context *context, const kin_itq_slice *slices,
-                                      size_t bits, uint64_t seed, uint32_t iterations,
-                                      double *rotation, double *loss, double start, double end,
-                                      kin_error *error);
+                                      size_t bits, const double *first, uint64_t seed,
+                                      uint32_t iterations, double *rotation, double *loss,
+                                      double start, double end, kin_error *error);
 
 #endif

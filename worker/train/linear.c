@@ -60,7 +60,7 @@ kin_status kin_learn_itq(const kin_train_context *context, const kin_train_optio
                                            mean, directions);
             context->tick(context->user, DIRECTIONS_END);
         }
-        status = kin_itq_learn(context, projected, bits, options->seed, options->iterations,
+        status = kin_itq_learn(context, projected, bits, NULL, options->seed, options->iterations,
                                rotation, NULL, DIRECTIONS_END, 1, error);
     }
     if (status == KIN_OK) {

@@ -47,6 +47,8 @@ kin_status kin_neighbour_options_check(const kin_neighbour_options *o, kin_error
         return out_of_range("stretch", o->stretch, "0 to 1,000", error);
     if (!(o->quantization >= 0 && o->quantization <= 1000))
         return out_of_range("quantization", o->quantization, "0 to 1,000", error);
+    if (!(o->emphasis >= 0 && o->emphasis <= 1))
+        return out_of_range("emphasis", o->emphasis, "0 to 1", error);
     if (!(o->dropout >= 0 && o->dropout < 1))
         return out_of_range("dropout", o->dropout, "0 to less than 1", error);
     if (!(o->rate > 0 && o->rate <= 1))
@@ -196,10 +198,10 @@ static void describe(const kin_neighbour_learner *l, kin_buffer *text)
     kin_buffer_printf(text,
                       "neighbours=%u\nwalk=%u\ncomponents=%zu\nbatch=%zu\nsteps=%zu\n"
                       "hidden=%u,%u\nevening=%g\ntemperature=%g\ngeometry=%g\nstretch=%g\n"
-                      "quantization=%g\ndropout=%g\nrate=%g\n",
+                      "quantization=%g\nemphasis=%g\ndropout=%g\nrate=%g\n",
                       o->neighbours, o->walk, l->sample->components, l->anchors, l->steps,
                       o->hidden[0], o->hidden[1], o->evening, o->temperature, o->geometry,
-                      o->stretch, o->quantization, o->dropout, o->rate);
+                      o->stretch, o->quantization, o->emphasis, o->dropout, o->rate);
     if (l->best != NULL)
         kin_buffer_printf(text, "held-out=%llu\nbest-epoch=%zu\n",
                           (unsigned long long)l->split.held_out_count, l->best_point);
@@ -234,6 +236,7 @@ kin_status kin_learn_neighbour(const kin_train_context *context, const kin_train
         status = kin_keeper_open(&keeper, context, options, source, error);
     }
     if (status == KIN_OK) status = kin_neighbour_descend(&l, options, keeper, &draft->curve, error);
+    if (status == KIN_OK) status = kin_neighbour_turn(&l, options, CODE, &draft->curve, error);
     if (status == KIN_OK) {
         draft_layers(&l, source->dimensions, draft);
         describe(&l, &draft->options);
@@ -267,6 +270,7 @@ size_t kin_neighbour_memory(const kin_train_options *given, size_t count, int ra
                  slice * (components + bits) * sizeof(float);
     /* The best values, and a checkpoint with the one before it. */
     bytes += 10 * values * sizeof(float);
+    bytes += kin_neighbour_turn_bytes(mlp, taken, slices);
     kin_mlp_destroy(&mlp);
     return bytes + 2 * dimensions * components * sizeof(float) +
            kin_neighbour_sample_bytes(options, count, dimensions, rank, slices);

@@ -224,7 +224,8 @@ kin_status kin_neighbour_descend(kin_neighbour_learner *l, const kin_train_optio
             status = end_point(l, options, curve, &stop, error);
         l->context->tick(l->context->user,
                          KIN_NEIGHBOUR_SAMPLE_END +
-                             (1 - KIN_NEIGHBOUR_SAMPLE_END) * (double)l->step / (double)l->steps);
+                             (KIN_NEIGHBOUR_STEPS_END - KIN_NEIGHBOUR_SAMPLE_END) *
+                                 (double)l->step / (double)l->steps);
         if (status != KIN_OK || stop || l->step % KEEP_STEPS != 0) continue;
         status = kin_keeper_due(keeper, &due, error);
         if (status == KIN_OK && due) status = keep(l, keeper, curve, error);

@@ -17,6 +17,7 @@ typedef struct kin_neighbour_options {
     double geometry;     /* weight of keeping the components' cosines; 0: walks alone count */
     double stretch;      /* of those cosines, which are then clipped to [-1, 1] */
     double quantization; /* weight of the distance to the corners */
+    double emphasis;     /* learned, the codes' directions are multiplied by their variance to it */
     double dropout, rate; /* at the input; of Adam, at its highest */
 } kin_neighbour_options;
 
@@ -31,6 +32,7 @@ typedef struct kin_neighbour_options {
                              .geometry = 0,         \
                              .stretch = 1,          \
                              .quantization = 0.1,   \
+                             .emphasis = 0,         \
                              .dropout = 0,          \
                              .rate = 1e-3})
 

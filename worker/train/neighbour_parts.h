@@ -13,6 +13,8 @@
 
 /* Share of the work that making the sample is, for the fraction that tick is told; roughly. */
 #define KIN_NEIGHBOUR_SAMPLE_END 0.3
+/* Where the steps end; then the codes are turned. */
+#define KIN_NEIGHBOUR_STEPS_END 0.97
 
 typedef struct kin_neighbour_learner {
     const kin_train_context *context;
@@ -55,5 +57,15 @@ static inline size_t kin_neighbour_values_of(const kin_neighbour_learner *l)
 KIN_MUST_USE kin_status kin_neighbour_descend(kin_neighbour_learner *l,
                                               const kin_train_options *options, kin_keeper *keeper,
                                               kin_buffer *curve, kin_error *error);
+
+/* Turns layer `layer` of the chain, whose signs are the bits, so that its principal directions,
+ * each times its variance to the power of options' emphasis, lose little by signs
+ * (code_rotation.h). The curve has a line of it. Collective; ticks from where the steps end. */
+KIN_MUST_USE kin_status kin_neighbour_turn(kin_neighbour_learner *l,
+                                           const kin_train_options *options, size_t layer,
+                                           kin_buffer *curve, kin_error *error);
+
+/* Bytes that it takes at most, for count vectors on a rank that owns `slices` slices of them. */
+size_t kin_neighbour_turn_bytes(const kin_mlp *mlp, size_t count, size_t slices);
 
 #endif
