@@ -1,16 +1,14 @@
 /* Options of learning: what is given is taken by the method or refused by name, and a zero that is
  * given stays a zero. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "tests/support/golden.h"
+#include "tests/support/test.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
-#include "worker/index/hasher_options.h"
+#include "common/base/file.h"
+#include "worker/index/build_options.h"
 
 /* Written anew from the methods' papers and headers: what each of them has. */
 static const struct {
@@ -156,6 +154,27 @@ static void values_out_of_range_are_named(void **state)
     }
 }
 
+/* An unfinished build is not gone on with when somebody has corrected the file of its classes. */
+static void classes_are_of_the_job(void **state)
+{
+    (void)state;
+    char *folder = temporary_folder(), *path = kin_path_join(folder, "classes");
+    kin_error error;
+    kin_build_options options = {.hasher = {.hasher = "supervised", .labels = path}};
+    assert_int_equal(kin_file_write_atomic(path, "a\nb\n", 4, &error), KIN_OK);
+    kin_digest first = kin_build_options_digest(&options, "builtin/1");
+    kin_digest again = kin_build_options_digest(&options, "builtin/1");
+    assert_true(kin_digest_equal(&first, &again));
+    assert_int_equal(kin_file_write_atomic(path, "b\na\n", 4, &error), KIN_OK);
+    again = kin_build_options_digest(&options, "builtin/1");
+    assert_false(kin_digest_equal(&first, &again));
+    options.hasher.labels = "folders";
+    (void)kin_build_options_digest(&options, "builtin/1");
+    assert_int_equal(kin_directory_remove(folder, &error), KIN_OK);
+    free(path);
+    free(folder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -164,6 +183,7 @@ int main(void)
         cmocka_unit_test(defaults_are_the_methods),
         cmocka_unit_test(neighbour_gets_what_is_given),
         cmocka_unit_test(values_out_of_range_are_named),
+        cmocka_unit_test(classes_are_of_the_job),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

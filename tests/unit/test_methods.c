@@ -313,6 +313,28 @@ static void other_states(void **state)
     free(s);
 }
 
+/* Somebody corrects the file of labels while the job is down. */
+static void other_labels(void **state)
+{
+    (void)state;
+    sample *s = make_sample(false);
+    kin_train_options options = options_of("supervised");
+    kin_buffer undisturbed = train_alone(&options, &s->source);
+    training_shelf kept = {.left = 1000};
+    training_keep(&options, &kept);
+    s->labels[1] = s->labels[0];
+    kin_buffer other = train_alone(&options, &s->source);
+    s->labels[1] = 1 % CLASSES;
+    kin_buffer again = train_alone(&options, &s->source);
+    assert_int_equal(again.bytes, undisturbed.bytes);
+    assert_memory_equal(again.data, undisturbed.data, undisturbed.bytes);
+    kin_buffer_fini(&kept.state);
+    kin_buffer_fini(&undisturbed);
+    kin_buffer_fini(&other);
+    kin_buffer_fini(&again);
+    free(s);
+}
+
 typedef struct heard {
     int epochs;
     double first, last;
@@ -360,6 +382,7 @@ int main(void)
         cmocka_unit_test(heads_tell_classes), cmocka_unit_test(poor_samples),
         cmocka_unit_test(refusals),           cmocka_unit_test(goes_on),
         cmocka_unit_test(other_states),       cmocka_unit_test(tells_the_curve),
+        cmocka_unit_test(other_labels),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

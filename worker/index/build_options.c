@@ -198,6 +198,21 @@ kin_status kin_build_options_parse(kin_build_options *options, int argc, char **
     return check(options, &n, error);
 }
 
+/* What a file of classes says, not only what it is called: an unfinished build that has learned
+ * from others is not gone on with. One that cannot be read is refused when it is opened. */
+static void append_labels(const char *labels, kin_buffer *text)
+{
+    static const char idx[] = "idx:";
+    const char *path = strncmp(labels, idx, sizeof idx - 1) == 0 ? labels + sizeof idx - 1 : labels;
+    kin_mapping file;
+    if (!kin_path_exists(path) || kin_path_is_directory(path) ||
+        kin_mapping_open(&file, path, NULL) != KIN_OK)
+        return;
+    kin_digest digest = kin_digest_of(file.data, file.bytes);
+    kin_buffer_append(text, &digest, sizeof digest);
+    kin_mapping_close(&file);
+}
+
 kin_digest kin_build_options_digest(const kin_build_options *options, const char *features)
 {
     kin_buffer text = {0};
@@ -210,6 +225,7 @@ kin_digest kin_build_options_digest(const kin_build_options *options, const char
         kin_buffer_printf(&text, "trial %llu ", (unsigned long long)options->trial);
     kin_hasher_options_describe(&options->hasher, &text);
     if (options->rerank) kin_buffer_append_string(&text, " rerank");
+    if (options->hasher.labels != NULL) append_labels(options->hasher.labels, &text);
     kin_buffer_append_byte(&text, '\n');
     const char *paths[] = {folder != NULL ? folder : "",
                            options->list_path != NULL ? options->list_path : ""};

@@ -21,6 +21,15 @@ struct kin_keeper {
     int64_t saved_ms;
 };
 
+static void append_classes(kin_buffer *text, const kin_train_source *source)
+{
+    kin_digest labels =
+        kin_digest_of(source->labels, (size_t)source->count * sizeof *source->labels);
+    kin_buffer_append(text, &labels, sizeof labels);
+    for (uint32_t c = 0; c < source->class_count; c++)
+        kin_buffer_append(text, source->class_names[c], strlen(source->class_names[c]) + 1);
+}
+
 /* What makes another file. */
 static kin_digest job_of(const kin_train_options *o, const kin_train_source *source)
 {
@@ -45,6 +54,7 @@ static kin_digest job_of(const kin_train_options *o, const kin_train_source *sou
     for (size_t i = 0; i < o->layer_count; i++)
         kin_buffer_append_le32(&text, o->layers[i]);
     kin_buffer_append(&text, &o->data, sizeof o->data);
+    if (source->labels != NULL) append_classes(&text, source);
     kin_digest digest = kin_digest_of(text.data, text.bytes);
     kin_buffer_fini(&text);
     return digest;
