@@ -55,10 +55,10 @@ static void assert_says(const float *probabilities, const char *picture, uint32_
 static void classes(void **state)
 {
     (void)state;
-    assert_int_equal(kin_verdict_class((const float[]){0.1F, 0.7F, 0.2F}, 3), 1);
-    assert_int_equal(kin_verdict_class((const float[]){0.4F, 0.4F, 0.2F}, 3), 0);
-    assert_int_equal(kin_verdict_class((const float[]){0, 0, 0, 1}, 4), 3);
-    assert_int_equal(kin_verdict_class((const float[]){1}, 1), 0);
+    assert_int_equal(kin_hasher_likeliest((const float[]){0.1F, 0.7F, 0.2F}, 3), 1);
+    assert_int_equal(kin_hasher_likeliest((const float[]){0.4F, 0.4F, 0.2F}, 3), 0);
+    assert_int_equal(kin_hasher_likeliest((const float[]){0, 0, 0, 1}, 4), 3);
+    assert_int_equal(kin_hasher_likeliest((const float[]){1}, 1), 0);
 }
 
 static void lines(void **state)

@@ -295,7 +295,7 @@ static kin_status classify_rows(classify *job, const kin_dataset *dataset, bool 
                                    job->json);
             if (labels == NULL || labels[first + i] == KIN_NO_CLASS) continue;
             ++*classed;
-            *right += same[labels[first + i]] == kin_verdict_class(p, classes);
+            *right += same[labels[first + i]] == kin_hasher_likeliest(p, classes);
         }
         say(&out);
         kin_buffer_clear(&out);

@@ -6,14 +6,6 @@
 #include "common/base/memory.h"
 #include "common/code/class_text.h"
 
-uint32_t kin_verdict_class(const float *probabilities, uint32_t classes)
-{
-    uint32_t best = 0;
-    for (uint32_t c = 1; c < classes; c++)
-        if (probabilities[c] > probabilities[best]) best = c;
-    return best;
-}
-
 void kin_verdict_append(kin_buffer *out, const kin_hasher *hasher, const char *name,
                         const float *probabilities, uint32_t top, bool json)
 {
@@ -22,7 +14,7 @@ void kin_verdict_append(kin_buffer *out, const kin_hasher *hasher, const char *n
     kin_class *first = kin_malloc(count * sizeof *first);
     memcpy(left, probabilities, classes * sizeof *left);
     for (uint32_t i = 0; i < count; i++) {
-        uint32_t c = kin_verdict_class(left, classes);
+        uint32_t c = kin_hasher_likeliest(left, classes);
         first[i] =
             (kin_class){.name = kin_hasher_class_name(hasher, c), .probability = (double)left[c]};
         left[c] = -1;

@@ -8,9 +8,6 @@
 #include "common/base/buffer.h"
 #include "worker/encode/hasher.h"
 
-/* The class of the largest of probabilities [classes], the first of equal ones. */
-uint32_t kin_verdict_class(const float *probabilities, uint32_t classes);
-
 /* Appends the `top` most probable classes of what `name` says, the most probable first, of equal
  * ones the first: a line "name<TAB>class<TAB>probability" for each, or one JSON object on a line.
  */

@@ -306,3 +306,11 @@ void kin_hasher_classify(const kin_hasher *hasher, const float *vectors, size_t 
 {
     if (hasher->class_count > 0) run(hasher, vectors, count, take_classes, probabilities);
 }
+
+uint32_t kin_hasher_likeliest(const float *probabilities, uint32_t classes)
+{
+    uint32_t best = 0;
+    for (uint32_t c = 1; c < classes; c++)
+        if (probabilities[c] > probabilities[best]) best = c;
+    return best;
+}

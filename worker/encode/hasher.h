@@ -48,4 +48,7 @@ const char *kin_hasher_class_name(const kin_hasher *hasher, uint32_t i);
 void kin_hasher_classify(const kin_hasher *hasher, const float *vectors, size_t count,
                          float *probabilities);
 
+/* The class of the largest of probabilities [classes], the first of equal ones. */
+uint32_t kin_hasher_likeliest(const float *probabilities, uint32_t classes);
+
 #endif

@@ -176,15 +176,6 @@ kin_status kin_coded_by_encoder(kin_coded *coded, const kin_split *split, const 
     return status;
 }
 
-/* The most probable class, of equal ones the first. */
-static uint32_t most_probable(const float *probabilities, uint32_t classes)
-{
-    uint32_t best = 0;
-    for (uint32_t c = 1; c < classes; c++)
-        if (probabilities[c] > probabilities[best]) best = c;
-    return best;
-}
-
 kin_status kin_coded_classified(const kin_split *split, const kin_hasher *hasher, double *share,
                                 kin_error *error)
 {
@@ -202,7 +193,8 @@ kin_status kin_coded_classified(const kin_split *split, const kin_hasher *hasher
         status = kin_dataset_gather(queries->dataset, &queries->rows[q], 1, vector, error);
         if (status != KIN_OK || label == kin_dataset_classes(named)) continue;
         kin_hasher_classify(hasher, vector, 1, probabilities);
-        const char *told = kin_hasher_class_name(hasher, most_probable(probabilities, classes));
+        const char *told =
+            kin_hasher_class_name(hasher, kin_hasher_likeliest(probabilities, classes));
         right += strcmp(told, kin_dataset_class_name(named, label)) == 0;
     }
     if (status == KIN_OK) *share = (double)right / (double)queries->count;

@@ -103,12 +103,8 @@ static void classify(quality *q)
     if (classes == 0 || q->o->labels == NULL) return;
     float *shares = kin_malloc(q->query_count * classes * sizeof *shares);
     kin_hasher_classify(q->hasher, q->asked, q->query_count, shares);
-    for (size_t i = 0; i < q->query_count; i++) {
-        uint32_t best = 0;
-        for (uint32_t c = 1; c < classes; c++)
-            if (shares[i * classes + c] > shares[i * classes + best]) best = c;
-        q->right += best == q->query_labels[i];
-    }
+    for (size_t i = 0; i < q->query_count; i++)
+        q->right += kin_hasher_likeliest(shares + i * classes, classes) == q->query_labels[i];
     free(shares);
 }
 

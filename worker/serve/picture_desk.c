@@ -111,9 +111,7 @@ static kin_status add_classes(picture_thread *self, uint32_t wanted, kin_message
     answer->classes = self->classes;
     answer->total = classes;
     for (uint32_t i = 0; i < wanted && i < classes; i++) {
-        uint32_t best = 0;
-        for (uint32_t c = 1; c < classes; c++)
-            if (self->probabilities[c] > self->probabilities[best]) best = c;
+        uint32_t best = kin_hasher_likeliest(self->probabilities, classes);
         self->classes[answer->class_count++] = (kin_message_class){
             .name = kin_bytes_of(kin_hasher_class_name(hasher, best)),
             .billionths = (uint32_t)lround((double)self->probabilities[best] * KIN_BILLION)};
