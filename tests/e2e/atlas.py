@@ -141,6 +141,15 @@ def test_reconstruct():
     far = ((shown - rows.mean(axis=0)) ** 2).mean()
     ok(error < 0.85 * far, "which are nearer to them than their mean is", error, far)
     refuse("keeps no way back", "--reconstruct", path("index"), path("pixels.npy"), "-o", none)
+    even = np.random.default_rng(9).uniform(1, 2, (200, 64))
+    np.save(path("even.npy"), (even / np.linalg.norm(even, axis=1)[:, None]).astype(np.float32))
+    trained = subprocess.run(
+        [f"{BIN}/kindred-index", "train", "-o", path("even"), "--hasher", "autoencoder", "--layers",
+         "16", "--bits", "16", "--epochs", "2", "--pretrain-epochs", "1", path("even.npy")],
+        env=index_job.ENVIRONMENT, capture_output=True, timeout=60, check=False)
+    ok(trained.returncode == 0, "an autoencoder of rows of length 1", said(trained))
+    refuse("even, by autoencoder from 'file/.*', keeps no way back .*whose numbers are spread over",
+           "--reconstruct", path("even"), path("even.npy"), "-o", none)
     refuse("name pictures, or", "--reconstruct", path("auto"), "-o", none, status=2)
     refuse("take one of --filters and", "--reconstruct", path("auto"), "--filters", path("auto"),
            "-o", none, status=2)

@@ -46,9 +46,10 @@ static kin_status open_encoder(sheet *s, kin_error *error)
         status = kin_encoder_file_parse(&s->file, s->bytes.data, s->bytes.bytes, path, error);
     if (status == KIN_OK && s->file.back_count == 0)
         status = kin_fail(error, KIN_BAD_INPUT,
-                          "%s, by %s, keeps no way back from codes to pictures; a hasher by "
-                          "autoencoder that learns from pixels does",
-                          path, s->file.card.method);
+                          "%s, by %s from '%s', keeps no way back from codes to pictures; the "
+                          "method autoencoder does where it learns from pixels, whose numbers are "
+                          "spread over 0 to 1",
+                          path, s->file.card.method, s->file.card.features);
     free(path);
     if (status != KIN_OK) return status;
     s->forth = kin_hasher_new(&s->file);

@@ -367,7 +367,7 @@ static kin_status turn_codes(autoencoder *a, const kin_train_context *context, f
     return status;
 }
 
-/* To be looked at: numbers from 0 to 1 are pixels, mostly. */
+/* To be looked at: binary visible units are pixels, mostly. */
 static void keep_way_back(autoencoder *a, const float *values, kin_draft *draft)
 {
     if (!a->visible.binary || (is_linear(a->options) && a->way_back.slopes == NULL)) return;

@@ -4,8 +4,9 @@
  * Retrieval", ESANN 2011.
  *
  * A stack of restricted Boltzmann machines is learned layer by layer (worker/train/rbm.h), unrolled
- * into an encoder and a decoder, and fine-tuned by back-propagation. Numbers in [0, 1] (pixels) are
- * binary visible units with cross entropy as loss, others Gaussian ones with squared error.
+ * into an encoder and a decoder, and fine-tuned by back-propagation. Numbers spread over [0, 1]
+ * (pixels) are binary visible units with cross entropy as loss, others Gaussian ones with squared
+ * error (worker/train/visible.h).
  *
  * What is reconstructed is not the picture but where a random walk from it on the graph of nearest
  * neighbours ends, another end each time; a walk of no steps is the picture itself. Wang, Huang,

@@ -6,6 +6,21 @@
 #include "common/base/memory.h"
 #include "worker/train/moments.h"
 
+/* Numbers in [0, 1] are probabilities where they vary by at least this part of what coins of their
+ * means do: pixels of Fashion-MNIST by 0.53, of openclipart by 0.45 to 0.61; built-in features, in
+ * [0, 1] only because rows of length 1 have no negative number, by 0.02: cross entropy would hardly
+ * tell them apart. */
+#define SPREAD_MIN 0.1
+
+/* The variances of coins of such means, summed. */
+static double spread_of_coins(const double *mean, size_t dimensions)
+{
+    double sum = 0;
+    for (size_t j = 0; j < dimensions; j++)
+        sum += mean[j] * (1 - mean[j]);
+    return sum;
+}
+
 kin_status kin_visible_look(kin_visible *visible, const kin_train_context *context,
                             const kin_train_source *source, const double *mean, bool binary_allowed,
                             kin_error *error)
@@ -30,7 +45,8 @@ kin_status kin_visible_look(kin_visible *visible, const kin_train_context *conte
     }
     kin_status status = context->sum_slices(context->user, sums, 2, total, error);
     double deviation = sqrt(total[0] / ((double)source->count * (double)dimensions));
-    visible->binary = binary_allowed && total[1] == 0;
+    double least = SPREAD_MIN * spread_of_coins(mean, dimensions) * (double)source->count;
+    visible->binary = binary_allowed && total[1] == 0 && total[0] >= least;
     visible->scale = visible->binary || !(deviation > 0) ? 1 : 1 / deviation;
     visible->mean = visible->binary ? NULL : mean;
     free(scratch);

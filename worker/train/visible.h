@@ -10,13 +10,14 @@
 
 /* visible = (vector - mean) scale. Binary ones are left as they are. */
 typedef struct kin_visible {
-    bool binary;        /* all numbers of the sample are in [0, 1] */
+    bool binary;        /* all numbers of the sample are in [0, 1], and spread over it */
     double scale;       /* one for all dimensions: distances keep their proportions */
     const double *mean; /* [dimensions], or NULL for zeros */
 } kin_visible;
 
 /* mean [dimensions]: the sample's, borrowed. binary_allowed: whether numbers in [0, 1] are taken as
- * probabilities. Collective. */
+ * probabilities, unless their variance is below a tenth of that of coins of the same means.
+ * Collective. */
 KIN_MUST_USE kin_status kin_visible_look(kin_visible *visible, const kin_train_context *context,
                                          const kin_train_source *source, const double *mean,
                                          bool binary_allowed, kin_error *error);
