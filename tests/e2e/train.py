@@ -326,6 +326,10 @@ def test_mistakes():
            "drawn is a folder; .*encoder.kin", 2)
     refuse(train(0, "-o", "x", "--hasher", "supervised", "--labels", "classes", "--dropout", "1",
                  "data.npy"), "dropout.* is 1; it is below 0.95")
+    ok(not os.path.exists(path("x.training")), "before there is a folder")
+    refuse(build(0, "-o", path("y"), "--hasher", "supervised", "--labels", "folders", "--held-out",
+                 "1", "drawn", cwd=WORK.name), "held out is 1; it is below 0.9", 2)
+    ok(not os.path.exists(path("y")), "nor an unfinished build that the next command meets")
     refuse(train(0, "-o", "x", "--bits", "65", "data.npy"), "steps of 8", 2)
     refuse(train(0, "-o", "x", "--hasher", "nose", "data.npy"), "no hasher 'nose'", 2)
     refuse(train(0, "data.npy"), "no -o FILE", 2)

@@ -33,18 +33,21 @@ static void check(kin_build_state *build, kin_status status, const kin_error *er
 }
 
 /* Said before anything is begun. */
-static kin_status check_bits(const kin_build_state *build, kin_error *error)
+static kin_status check_hasher(const kin_build_state *build, kin_error *error)
 {
     uint32_t dimensions = kin_features_dimensions(build->features);
     const kin_hasher_options *hasher = &build->options->hasher;
     if (hasher->file.bytes > 0) /* features that have yet to learn their means change their name */
         return kin_features_want_means(build->features) ? KIN_OK
                                                         : kin_sampling_check_given(build, error);
-    if (hasher->bits <= dimensions || !kin_hasher_options_within_dimensions(hasher)) return KIN_OK;
-    return kin_fail(error, KIN_BAD_INPUT,
-                    "the features are %u numbers a picture, which cannot give %u bits; take fewer "
-                    "bits (--bits), or other features",
-                    (unsigned)dimensions, (unsigned)hasher->bits);
+    if (hasher->bits > dimensions && kin_hasher_options_within_dimensions(hasher))
+        return kin_fail(error, KIN_BAD_INPUT,
+                        "the features are %u numbers a picture, which cannot give %u bits; take "
+                        "fewer bits (--bits), or other features",
+                        (unsigned)dimensions, (unsigned)hasher->bits);
+    kin_train_options training = kin_hasher_options_training(hasher);
+    training.dimensions = dimensions;
+    return kin_train_check(&training, error);
 }
 
 static kin_status gather_sources(kin_build_state *build, kin_inputs *inputs, kin_error *error)
@@ -52,7 +55,7 @@ static kin_status gather_sources(kin_build_state *build, kin_inputs *inputs, kin
     const kin_build_options *options = build->options;
     if (options->source != KIN_FEATURES_COMPUTED) {
         kin_status given = kin_given_list(build, inputs, error);
-        return given == KIN_OK ? check_bits(build, error) : given;
+        return given == KIN_OK ? check_hasher(build, error) : given;
     }
     char *unpacked = kin_building_path(&build->building, "unpacked");
     kin_sources_options sources = {.follow_links = options->follow_links,
@@ -362,14 +365,14 @@ static kin_status open_early(kin_build_state *build, bool speaks, kin_error *err
         status = kin_features_open(&build->features,
                                    options->features == NULL ? "builtin" : options->features, NULL,
                                    0, error);
-        return status == KIN_OK ? check_bits(build, error) : status;
+        return status == KIN_OK ? check_hasher(build, error) : status;
     }
     status =
         kin_models_gather(&build->network, &options->models, &options->settings, speaks, error);
     if (status == KIN_OK)
         status = kin_features_open_networks(&build->features, build->network.data,
                                             build->network.bytes, "the models", error);
-    return status == KIN_OK ? check_bits(build, error) : status;
+    return status == KIN_OK ? check_hasher(build, error) : status;
 }
 
 /* What a hasher that is made for other builds, too, will not do for them. */

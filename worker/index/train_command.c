@@ -313,6 +313,10 @@ static kin_status run(train_job *job, kin_error *error)
                         "%s has no classes, which the hasher supervised learns from; give --labels "
                         "FILE",
                         job->source);
+    kin_train_options learned = kin_hasher_options_training(&job->hasher);
+    learned.dimensions = kin_dataset_dimensions(job->dataset);
+    status = kin_train_check(&learned, error); /* before there is a folder */
+    if (status != KIN_OK) return status;
     kin_digest digest = {0};
     if (is_root(job)) {
         status = lock_folder(job, error);

@@ -163,6 +163,12 @@ static kin_status check_options(const kin_train_options *options, kin_error *err
     return chosen->descends ? check_layers(options, error) : KIN_OK;
 }
 
+kin_status kin_train_check(const kin_train_options *given, kin_error *error)
+{
+    kin_train_options options = with_defaults(given, 0);
+    return check_options(&options, error);
+}
+
 /* Rank 0's file, or its failure, to every rank. */
 static kin_status share_file(const kin_train_context *context, kin_status status,
                              const kin_buffer *made, kin_buffer *file, kin_error *error)

@@ -84,6 +84,9 @@ const char *kin_train_methods(void);
 
 bool kin_train_is_method(const char *name);
 
+/* Whether kin_train takes the options, as far as they say without a sample; dimensions are set. */
+KIN_MUST_USE kin_status kin_train_check(const kin_train_options *options, kin_error *error);
+
 /* Bytes that kin_train allocates at most, on a rank that owns `slices` slices of `vectors` vectors
  * in all; the vectors themselves not counted. */
 size_t kin_train_memory(const kin_train_options *options, int rank, size_t slices, size_t vectors);
