@@ -15,11 +15,19 @@
 #define HELD_BLOCKS 16
 #define HELD_BYTES ((size_t)HELD_BLOCKS * KIN_CONTAINER_BLOCK_BYTES)
 
+/* Of a span so long, what is on the disk does not stay in memory: pages that were written are taken
+ * for the next ones, instead of new ones, and of those of the file that is read. Fresh pages cost a
+ * virtual machine ten times the copying. A shorter span stays, for who reads it next. */
+#define LONG_SPAN_BYTES ((uint64_t)128 << 20)
+/* What is sent to the disk at a time; it has the time of two more of these to get there. */
+#define WINDOW_BYTES ((uint64_t)32 << 20)
+
 struct kin_container_span {
     int descriptor;
     const char *path;
     uint64_t start, end, at; /* at: of the next byte; what is held ends there */
     uint64_t held_from;
+    uint64_t sent; /* where what is on its way to the disk ends; 0: the kernel sees to it */
     uint8_t *held; /* [HELD_BYTES] */
     kin_block_run run;
 };
@@ -98,7 +106,8 @@ kin_container_span *kin_container_span_new(int descriptor, const char *path, uin
                                  .start = start,
                                  .end = end,
                                  .at = start,
-                                 .held_from = start};
+                                 .held_from = start,
+                                 .sent = end - start >= LONG_SPAN_BYTES ? start : 0};
     span->held = kin_malloc(HELD_BYTES);
     /* The first block that starts within, and the blocks that end within. */
     uint64_t first = block_of(start + KIN_CONTAINER_BLOCK_BYTES - 1), behind = block_of(end);
@@ -121,6 +130,28 @@ kin_status kin_container_joint_write(int descriptor, const char *path, uint64_t 
     return KIN_OK;
 }
 
+/* Sends full windows to the disk, and lets go of the one that was sent two windows ago. */
+static kin_status send_windows(kin_container_span *span, kin_error *error)
+{
+    const unsigned wait =
+        SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
+    while (span->sent > 0 && span->at - span->sent >= WINDOW_BYTES) {
+        int failed = sync_file_range(span->descriptor, (off_t)span->sent, (off_t)WINDOW_BYTES,
+                                     SYNC_FILE_RANGE_WRITE);
+        if (failed == 0 && span->sent - span->start >= 2 * WINDOW_BYTES) {
+            off_t behind = (off_t)(span->sent - 2 * WINDOW_BYTES);
+            failed = sync_file_range(span->descriptor, behind, (off_t)WINDOW_BYTES, wait);
+            (void)posix_fadvise(span->descriptor, behind, (off_t)WINDOW_BYTES, POSIX_FADV_DONTNEED);
+        }
+        span->sent += WINDOW_BYTES;
+        if (failed == 0) continue;
+        if (errno == EIO || errno == ENOSPC || errno == EDQUOT) /* which nobody is told again */
+            return kin_fail(error, KIN_IO, "cannot write %s: %s", span->path, strerror(errno));
+        span->sent = 0; /* not every file system can */
+    }
+    return KIN_OK;
+}
+
 /* Writes what is held. It starts where a block does, but for the first time, and ends where one
  * does, but for the last time. */
 static kin_status flush(kin_container_span *span, kin_error *error)
@@ -135,7 +166,7 @@ static kin_status flush(kin_container_span *span, kin_error *error)
         kin_container_joint_write(span->descriptor, span->path, span->held_from, span->held,
                                   (size_t)(span->at - span->held_from), error);
     span->held_from = span->at;
-    return status;
+    return status == KIN_OK ? send_windows(span, error) : status;
 }
 
 kin_status kin_container_span_append(kin_container_span *span, const void *data, size_t bytes,

@@ -84,6 +84,16 @@ static void routes_find_ranges(void **state)
                 wanted++;
             assert_int_equal(kin_import_route_find(&route, code.word), wanted);
         }
+        for (unsigned stride = words; stride <= 2 * words; stride += words) {
+            uint32_t some = 1 + stride % 7, found[KIN_ROUTE_LANES];
+            for (uint32_t i = 0; i + some * stride < 3000; i += some, some = some % 16 + 1) {
+                kin_import_route_find_some(&route, codes + (size_t)i * words, stride, some, found);
+                for (uint32_t j = 0; j < some; j++) {
+                    const uint64_t *code = codes + (size_t)i * words + (size_t)j * stride;
+                    assert_int_equal(found[j], kin_import_route_find(&route, code));
+                }
+            }
+        }
         kin_import_route_fini(&route);
         free(codes);
     }

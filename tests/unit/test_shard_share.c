@@ -5,6 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/base/bytes.h"
+#include "common/base/checksum.h"
 #include "common/base/file.h"
 #include "common/base/memory.h"
 #include "common/base/random.h"
@@ -212,10 +214,56 @@ static void shares_give_the_bytes_of_the_stream(void **state)
     free(folder);
 }
 
+/* A span that is long enough to leave memory while it is written: nothing of it is lost. */
+#define LONG_WORDS ((uint64_t)136 << 17)
+#define PIECE_WORDS ((uint64_t)1 << 16)
+
+static void long_spans_are_whole(void **state)
+{
+    (void)state;
+    char *folder = temporary_folder(), *path = kin_path_join(folder, "long");
+    uint64_t *piece = kin_calloc(PIECE_WORDS, sizeof *piece);
+    kin_container_joint joint;
+    kin_block_run run;
+    kin_mapping mapping;
+    const kin_placed_section section = {.name = "LONG", .bytes = LONG_WORDS * 8};
+    kin_container_joint_plan(&joint, KIN_FILE_SHARD, 1, &section, 1);
+    must(kin_container_joint_create(&joint, path, &error));
+    int descriptor = open(path, O_WRONLY | O_CLOEXEC);
+    uint64_t start = joint.section[0].offset;
+    kin_container_span *span =
+        kin_container_span_new(descriptor, path, start, start + LONG_WORDS * 8);
+    for (uint64_t i = 0; i < LONG_WORDS; i++) {
+        piece[i % PIECE_WORDS] = i * 0x9e3779b97f4a7c15u;
+        if (i % PIECE_WORDS + 1 == PIECE_WORDS)
+            must(kin_container_span_append(span, piece, PIECE_WORDS * 8, &error));
+    }
+    must(kin_container_span_finish(&span, &run, &error));
+    close(descriptor);
+    must(kin_mapping_open(&mapping, path, &error));
+    uint64_t wrong = 0, first = KIN_CONTAINER_HEADER_BYTES;
+    for (uint64_t i = 0; i < LONG_WORDS; i++)
+        wrong += kin_load_le64(mapping.data + start + 8 * i) != i * 0x9e3779b97f4a7c15u;
+    first += run.first * KIN_CONTAINER_BLOCK_BYTES;
+    assert_true(run.count >= LONG_WORDS * 8 / KIN_CONTAINER_BLOCK_BYTES - 1);
+    for (uint64_t b = 0; b < run.count; b++)
+        wrong +=
+            run.checksums[b] != kin_checksum(mapping.data + first + b * KIN_CONTAINER_BLOCK_BYTES,
+                                             KIN_CONTAINER_BLOCK_BYTES);
+    assert_int_equal(wrong, 0);
+    kin_mapping_close(&mapping);
+    kin_block_run_fini(&run);
+    must(kin_directory_remove(folder, &error));
+    free(piece);
+    free(path);
+    free(folder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(shares_give_the_bytes_of_the_stream),
+        cmocka_unit_test(long_spans_are_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

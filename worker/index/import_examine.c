@@ -88,21 +88,43 @@ static void count_pairs(look *l, uint64_t first, uint64_t count)
     l->import->pair_rows += l->pair_rows.count;
 }
 
+/* The cells of some codes of one shard in its further tables; turns the codes. */
+static void count_further(look *l, uint32_t shard, uint64_t *codes, unsigned count)
+{
+    const kin_import_state *import = l->import;
+    const kin_import_plan *plan = &import->plan;
+    uint32_t cells[KIN_ROUTE_LANES];
+    for (uint32_t t = 1; t < plan->table_count; t++) {
+        for (unsigned i = 0; i < count; i++)
+            kin_import_rotate(codes + (size_t)i * l->words, l->words,
+                              plan->rotation[t] - plan->rotation[t - 1]);
+        const kin_import_ranges *ranges = &import->ranges[(size_t)t * plan->shard_count + shard];
+        kin_import_route_find_some(&ranges->route, codes, l->words, count, cells);
+        for (unsigned i = 0; i < count; i++)
+            l->counts[2 * (size_t)(ranges->first_cell + cells[i])]++;
+    }
+}
+
 static void count_units(look *l, uint64_t count)
 {
     const kin_import_state *import = l->import;
     const kin_import_plan *plan = &import->plan;
     bool further = plan->table_unit[1] < plan->unit_count;
-    for (uint64_t i = 0; i < count; i++) {
-        uint64_t *code = l->codes + i * l->words;
-        uint32_t cell = kin_import_cell_of(import, code);
-        l->counts[2 * (size_t)cell]++;
-        if (l->key_bytes != NULL) l->counts[2 * (size_t)cell + 1] += l->key_bytes[i];
-        if (!further || plan->units[plan->cell_unit[cell]].whole) continue;
-        uint32_t shard = plan->units[plan->cell_unit[cell]].shard;
-        for (uint32_t t = 1; t < plan->table_count; t++) {
-            kin_import_rotate(code, l->words, plan->rotation[t] - plan->rotation[t - 1]);
-            l->counts[2 * (size_t)kin_import_table_cell(import, t, shard, code)]++;
+    uint32_t cells[KIN_ROUTE_LANES];
+    for (uint64_t first = 0; first < count; first += KIN_ROUTE_LANES) {
+        unsigned some =
+            count - first < KIN_ROUTE_LANES ? (unsigned)(count - first) : KIN_ROUTE_LANES;
+        uint64_t *codes = l->codes + first * l->words;
+        kin_import_route_find_some(&import->route, codes, l->words, some, cells);
+        for (unsigned i = 0; i < some; i++) {
+            l->counts[2 * (size_t)cells[i]]++;
+            if (l->key_bytes != NULL)
+                l->counts[2 * (size_t)cells[i] + 1] += l->key_bytes[first + i];
+        }
+        if (further && plan->shard_count == 1) count_further(l, 0, codes, some);
+        for (unsigned i = 0; further && plan->shard_count > 1 && i < some; i++) {
+            const kin_import_unit *unit = &plan->units[plan->cell_unit[cells[i]]];
+            if (!unit->whole) count_further(l, unit->shard, codes + (size_t)i * l->words, 1);
         }
     }
 }

@@ -10,10 +10,12 @@
 #include "common/base/memory.h"
 
 /* What a rank receives in one round, about. */
-#define ROUND_BYTES (16u << 20)
+#define ROUND_BYTES (4u << 20)
 /* How far behind a row's place memory is fetched: the next line of its cell. */
 #define AHEAD_WORDS 8
 #define NOBODY UINT16_MAX
+/* Where words and stride are constants, a row is moved in as many registers. */
+#define INLINED static inline __attribute__((always_inline))
 _Static_assert(KIN_RANKS_MAX < NOBODY, "a rank is 16 bits");
 
 /* A pass under way. */
@@ -185,7 +187,7 @@ static void end(gathering *g)
 }
 
 /* Rotates a code, and says who owns it. */
-static inline uint16_t owner_of(const gathering *g, uint64_t *code, unsigned words)
+INLINED uint16_t owner_of(const gathering *g, uint64_t *code, unsigned words)
 {
     const kin_import_state *import = g->import;
     const kin_import_plan *plan = &import->plan;
@@ -217,8 +219,7 @@ static void find_owners(gathering *g, uint64_t count)
 
 /* Rows that have no keys go to their owners' regions at once. words and stride are constants where
  * it is inlined. */
-static inline void scatter(gathering *g, uint64_t first, uint64_t count, unsigned words,
-                           unsigned stride)
+INLINED void scatter(gathering *g, uint64_t first, uint64_t count, unsigned words, unsigned stride)
 {
     uint64_t *next[KIN_RANKS_MAX + 1], step[KIN_RANKS_MAX + 1];
     uint64_t *regions = (uint64_t *)(void *)g->out.data;
@@ -305,13 +306,28 @@ _Noreturn static void fail_changed(const gathering *g)
     kin_comm_fail(g->import->comm, &error);
 }
 
-/* Where a row goes: the next place of its cell. The one behind it is fetched. */
-static inline uint64_t *place_of(const gathering *g, const uint64_t *row, unsigned stride)
+/* The cells of some rows, of those of this rank's task. */
+INLINED void find_cells(const gathering *g, const uint64_t *rows, unsigned stride, unsigned count,
+                        uint32_t *cells)
+{
+    const kin_import_state *import = g->import;
+    const kin_import_route *route = &import->route;
+    uint32_t before = g->rows->first_cell;
+    if (g->table > 0) {
+        const kin_import_ranges *ranges =
+            &import->ranges[(size_t)g->table * import->plan.shard_count + g->rows->shard];
+        route = &ranges->route;
+        before -= ranges->first_cell;
+    }
+    kin_import_route_find_some(route, rows, stride, count, cells);
+    for (unsigned i = 0; i < count; i++)
+        cells[i] -= before;
+}
+
+/* The next place of a cell. The one behind it is fetched. */
+INLINED uint64_t *take_place(const gathering *g, uint32_t cell, unsigned stride)
 {
     kin_import_rows *rows = g->rows;
-    uint32_t cell = g->table == 0 ? kin_import_cell_of(g->import, row)
-                                  : kin_import_table_cell(g->import, g->table, rows->shard, row);
-    cell -= rows->first_cell;
     uint64_t next = rows->next[cell]++;
     if (next == rows->end[cell]) fail_changed(g);
     uint64_t *place = rows->rows + next * stride;
@@ -340,7 +356,9 @@ static void take_one_by_one(gathering *g, const uint8_t *data, uint64_t count, u
             key += bytes;
             continue;
         }
-        uint64_t arrival = rows->count++, *place = place_of(g, row, rows->stride);
+        uint32_t cell;
+        find_cells(g, row, rows->stride, 1, &cell);
+        uint64_t arrival = rows->count++, *place = take_place(g, cell, rows->stride);
         rows->ids[arrival] = row[rows->words];
         rows->key_end[arrival] = at += bytes;
         row[rows->words] = arrival;
@@ -349,14 +367,19 @@ static void take_one_by_one(gathering *g, const uint8_t *data, uint64_t count, u
 }
 
 /* stride is a constant where it is inlined. */
-static inline void take_all(gathering *g, const uint64_t *row, uint64_t count, unsigned stride)
+INLINED void take_all(gathering *g, const uint64_t *row, uint64_t count, unsigned stride)
 {
-    for (uint64_t i = 0; i < count; i++, row += stride) {
-        uint64_t *place = place_of(g, row, stride);
-        for (unsigned w = 0; w < stride; w++)
-            place[w] = row[w];
-    }
+    uint32_t cells[KIN_ROUTE_LANES];
     g->rows->count += count;
+    for (unsigned some; count > 0; count -= some) {
+        some = count < KIN_ROUTE_LANES ? (unsigned)count : KIN_ROUTE_LANES;
+        find_cells(g, row, stride, some, cells);
+        for (unsigned i = 0; i < some; i++, row += stride) {
+            uint64_t *place = take_place(g, cells[i], stride);
+            for (unsigned w = 0; w < stride; w++)
+                place[w] = row[w];
+        }
+    }
 }
 
 /* What one rank sent: without keys, rows are aligned. */

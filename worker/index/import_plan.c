@@ -7,10 +7,12 @@
 #include "common/base/check.h"
 #include "common/base/memory.h"
 #include "worker/index/row_sort.h"
+#include "worker/plan/plan_import.h"
 
-/* Rows of a cell, about: a megabyte with their ids. More cells take longer to be found than their
- * rows are sorted faster. Fewer samples than some do not divide a unit evenly. */
-#define CELL_ROWS 65536
+/* Bytes of the rows of a cell, about. More cells take longer to be found, and to be written to side
+ * by side, than their rows are sorted faster; fewer leave the caches when they are sorted. Fewer
+ * samples than some do not divide a unit evenly. */
+#define CELL_BYTES ((uint64_t)2 << 20)
 #define CELL_SAMPLES_MIN 8
 /* Small tasks, which are those of tests, have some cells, too. */
 #define TASK_CELLS_MIN 8
@@ -154,7 +156,8 @@ static uint64_t sample_limit(const maker *m, uint32_t table)
 static uint64_t cell_limit(const maker *m, uint32_t table)
 {
     uint64_t rows = m->wishes->task_rows[table > 0] / TASK_CELLS_MIN + 1;
-    if (rows > CELL_ROWS) rows = CELL_ROWS;
+    uint64_t most = CELL_BYTES / kin_plan_row_bytes(m->plan->bits, table > 0, false);
+    if (rows > most) rows = most;
     double limit = (double)rows * (double)m->count / (double)m->wishes->count;
     return limit < CELL_SAMPLES_MIN ? CELL_SAMPLES_MIN : (uint64_t)limit;
 }

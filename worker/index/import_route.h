@@ -52,4 +52,32 @@ static inline uint32_t kin_import_route_find(const kin_import_route *route, cons
     return low;
 }
 
+/* So many codes are looked up together. */
+#define KIN_ROUTE_LANES 16
+
+/* The same of count <= KIN_ROUTE_LANES codes, which lie `stride` words apart: one word each is
+ * looked up in step, so that no search waits for another one's memory, and none is foretold. */
+static inline void kin_import_route_find_some(const kin_import_route *route, const uint64_t *codes,
+                                              unsigned stride, unsigned count, uint32_t *found)
+{
+    uint32_t left[KIN_ROUTE_LANES], most = 1;
+    if (route->words > 1 || count > KIN_ROUTE_LANES) {
+        for (unsigned i = 0; i < count; i++)
+            found[i] = kin_import_route_find(route, codes + (size_t)i * stride);
+        return;
+    }
+    for (unsigned i = 0; i < count; i++) {
+        uint64_t prefix = codes[i * stride] >> (64 - KIN_ROUTE_BITS);
+        found[i] = route->guide[prefix];
+        left[i] = route->guide[prefix + 1] - found[i] + 1;
+        if (left[i] > most) most = left[i];
+    }
+    for (; most > 1; most -= most / 2)
+        for (unsigned i = 0; i < count; i++) {
+            uint32_t half = left[i] / 2;
+            found[i] += route->starts[found[i] + half] <= codes[i * stride] ? half : 0;
+            left[i] -= half;
+        }
+}
+
 #endif

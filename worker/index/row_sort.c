@@ -8,13 +8,15 @@
 #include "common/code/code.h"
 
 #define RADIX 256
+/* Where the words of a row are a constant, a row is moved in as many registers: a third faster. */
+#define INLINED static inline __attribute__((always_inline))
 /* So few rows are inserted one by one. */
 #define FEW_ROWS 16
-/* Rows by way of the sorter: the memory that the caches of a core hold about. */
-#define SPARE_BYTES ((size_t)2 << 20)
+/* Rows by way of the sorter, which the caches hold about: cells of an import have half of it. */
+#define SPARE_BYTES ((size_t)4 << 20)
 /* Bins have so many rows on average; more bins would leave the caches. */
-#define BIN_ROWS 2
-#define BIN_BITS_MAX 15
+#define BIN_ROWS 1
+#define BIN_BITS_MAX 17
 /* Rows that are sorted between two calls of tick. */
 #define TICK_ROWS (1u << 22)
 /* A code and its id. */
@@ -45,21 +47,21 @@ void kin_row_sorter_destroy(kin_row_sorter **sorter)
     *sorter = NULL;
 }
 
-static inline bool comes_before(const uint64_t *a, const uint64_t *b, unsigned words)
+INLINED bool comes_before(const uint64_t *a, const uint64_t *b, unsigned words)
 {
     for (unsigned w = 0; w + 1 < words; w++)
         if (a[w] != b[w]) return a[w] < b[w];
     return a[words - 1] < b[words - 1];
 }
 
-static inline void copy_row(uint64_t *to, const uint64_t *from, unsigned words)
+INLINED void copy_row(uint64_t *to, const uint64_t *from, unsigned words)
 {
     for (unsigned w = 0; w < words; w++)
         to[w] = from[w];
 }
 
 /* rows [count], which may be `to`, in order. */
-static inline void insert_all(uint64_t *to, const uint64_t *rows, uint64_t count, unsigned words)
+INLINED void insert_all(uint64_t *to, const uint64_t *rows, uint64_t count, unsigned words)
 {
     uint64_t held[WORDS_MAX];
     for (uint64_t place, i = 0; i < count; i++) {
@@ -70,15 +72,15 @@ static inline void insert_all(uint64_t *to, const uint64_t *rows, uint64_t count
     }
 }
 
-static inline unsigned digit_of(const uint64_t *row, unsigned byte)
+INLINED unsigned digit_of(const uint64_t *row, unsigned byte)
 {
     return (unsigned)(row[byte / 8] >> (56 - 8 * (byte % 8))) & (RADIX - 1);
 }
 
 /* Puts every row into the bin of its byte, in place; ends [RADIX] says where each bin ends. Returns
  * how many rows the fullest bin has; nothing was moved where these are all. */
-static inline uint64_t split(uint64_t *rows, uint64_t count, unsigned words, unsigned byte,
-                             uint64_t *ends)
+INLINED uint64_t split(uint64_t *rows, uint64_t count, unsigned words, unsigned byte,
+                       uint64_t *ends)
 {
     uint64_t next[RADIX], sum = 0, held[WORDS_MAX], other[WORDS_MAX];
     memset(ends, 0, RADIX * sizeof *ends);
@@ -111,8 +113,8 @@ static inline uint64_t split(uint64_t *rows, uint64_t count, unsigned words, uns
 typedef void sort_level(kin_row_sorter *s, uint64_t *rows, uint64_t count, unsigned byte);
 
 /* Rows that were put into bins by bits of one word: sorts bin after bin. */
-static inline void sort_bins(kin_row_sorter *s, uint64_t *rows, uint64_t count, unsigned words,
-                             unsigned word, unsigned shift, sort_level *level)
+INLINED void sort_bins(kin_row_sorter *s, uint64_t *rows, uint64_t count, unsigned words,
+                       unsigned word, unsigned shift, sort_level *level)
 {
     for (uint64_t first = 0, end; first < count; first = end) {
         uint64_t bin = rows[first * words + word] >> shift;
@@ -127,8 +129,8 @@ static inline void sort_bins(kin_row_sorter *s, uint64_t *rows, uint64_t count, 
 
 /* Rows that fit into the spare memory, and are equal before word `word`: by the first bits in which
  * any two differ. */
-static inline void sort_near(kin_row_sorter *s, uint64_t *rows, uint64_t count, unsigned words,
-                             unsigned word, sort_level *level)
+INLINED void sort_near(kin_row_sorter *s, uint64_t *rows, uint64_t count, unsigned words,
+                       unsigned word, sort_level *level)
 {
     uint64_t differing = 0;
     for (; word < words; word++) {
@@ -164,8 +166,8 @@ static inline void sort_near(kin_row_sorter *s, uint64_t *rows, uint64_t count, 
 }
 
 /* Rows that are equal before byte `byte`. words is a constant where this is inlined. */
-static inline void sort_rows(kin_row_sorter *s, uint64_t *rows, uint64_t count, unsigned words,
-                             unsigned byte, sort_level *level)
+INLINED void sort_rows(kin_row_sorter *s, uint64_t *rows, uint64_t count, unsigned words,
+                       unsigned byte, sort_level *level)
 {
     uint64_t ends[RADIX], start = 0;
     if (count <= FEW_ROWS) {
