@@ -135,7 +135,11 @@ def test_usage():
     check("search without arguments", ["search"], 2, "missing")
     check("search without a picture", ["search", WORK], 2, "--code")
     check("an option that is not there", ["search", "--sheeet", "x"], 2, "did you mean --sheet")
-    check("-k 0", ["search", WORK, "x", "-k", "0"], 2, "from 1 to")
+    check("-k 0", ["search", WORK, "x", "-k", "0"], 2, "^kindred: -k is '0'; .* from 1 to")
+    check("an option of another command", ["bucket", WORK, "--code", "0"], 2,
+          "^kindred: unknown option --code; --help lists the options\n$")
+    check("an endpoint without a port", ["search", "tcp://127.0.0.1", "x", "--code", "0"], 1,
+          "tcp://127.0.0.1 has no port; an endpoint is tcp://ADDRESS:PORT")
     check("--json with --tsv", ["search", WORK, "x", "--json", "--tsv"], 2, "exclude")
     check("a sheet that is neither PNG nor HTML", ["search", WORK, "x", "--sheet", "x.gif"], 2,
           r"\.png or \.html")

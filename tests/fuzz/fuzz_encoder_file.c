@@ -10,9 +10,38 @@
 #include "common/base/memory.h"
 #include "proto/container.h"
 #include "proto/encoder_file.h"
+#include "proto/encoder_quality.h"
+#include "proto/encoder_rename.h"
 #include "worker/encode/encoder.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* With other words on its card it is the same hasher, or the words are refused. */
+static void rename_it(const kin_encoder_file *file, const uint8_t *data, size_t size)
+{
+    kin_buffer out = {0};
+    kin_encoder_file renamed;
+    kin_error error = {0};
+    kin_status status =
+        kin_encoder_file_renamed(&out, data, size, "input", "file/other", "none", &error);
+    KIN_CHECK(status == KIN_OK);
+    status = kin_encoder_file_parse(&renamed, out.data, out.bytes, "renamed", &error);
+    KIN_CHECK(status == KIN_OK && strcmp(renamed.card.features, "file/other") == 0 &&
+              renamed.card.bits == file->card.bits && renamed.back_count == file->back_count);
+    kin_buffer_fini(&out);
+}
+
+/* Whatever a file says of its quality, it becomes a sentence, or none, and one JSON object. */
+static void tell(const uint8_t *data, size_t size)
+{
+    kin_buffer out = {0};
+    const kin_encoder_text quality = {(const char *)data, size};
+    kin_encoder_quality_sentence(&out, &quality);
+    kin_buffer_clear(&out);
+    kin_encoder_quality_json(&out, &quality);
+    KIN_CHECK(out.bytes >= 2 && out.data[0] == '{' && out.data[out.bytes - 1] == '}');
+    kin_buffer_fini(&out);
+}
 
 static void use(const uint8_t *data, size_t size)
 {
@@ -23,6 +52,7 @@ static void use(const uint8_t *data, size_t size)
         KIN_CHECK(error.status == status && error.text[0] != '\0');
         return;
     }
+    rename_it(&file, data, size);
     kin_hasher *hasher = kin_hasher_new(&file);
     float *zeros = kin_calloc(file.card.dimensions, sizeof *zeros);
     float *shares = kin_calloc(file.card.class_count, sizeof *shares);
@@ -82,6 +112,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                          "head", "curve",  "classes", "options"};
     static const char *const back[] = {"card", "layers", "thresh", "weights", "back", "backw"};
     use(data, size);
+    tell(data, size);
     use_sections(1, plain, 3, data, size);
     use_sections(2, layers, 4, data, size);
     use_sections(2, layers, 8, data, size);
