@@ -180,7 +180,7 @@ def test_broken(pictures):
 
 
 def logarithms(seed):
-    """A model whose numbers are not finite for most pictures: a build of it fails when it learns."""
+    """A model whose numbers are not finite for most pictures: a build of it fails at the first."""
     nodes = [node("Conv", "x k", "c"), node("Log", "c", "l"), node("GlobalAveragePool", "l", "y")]
     return model({"x": ["n", 3, SIDE, SIDE]}, nodes, {"k": random([80, 3, 1, 1], seed)}, ["y"])
 
@@ -191,7 +191,7 @@ def test_resume():
                "pictures"]
     for turn in ("begins", "goes on"):
         done = build(2, *command)
-        ok(done.returncode == 1 and "not a finite number" in said(done) and
+        ok(done.returncode == 1 and "numbers that are not finite" in said(done) and
            ("goes on with" in said(done)) == (turn == "goes on"), f"a build that fails {turn}",
            said(done))
     for what, seed, sidecar in (("another model", 2, {}), ("another sidecar", 1, {"name": "x"})):

@@ -215,6 +215,35 @@ def test_kill():
        same_generations("centred1", "killed"), "it goes on, and makes the same bytes", said(done))
 
 
+# --- Numbers that are none ---------------------------------------------------------------------
+
+def test_not_finite():
+    """The square root of how much brighter than 0.3 a picture is: none, of a dark one."""
+    write("roots.onnx", model({"pixels": ["n", 3, SIDE, SIDE]},
+                              [node("AveragePool", "pixels", "small", kernel_shape=[2, 2],
+                                    strides=[2, 2]),
+                               node("Sqrt", "small", "root"), node("Flatten", "root", "vector")],
+                              {}, ["vector"]))
+    write("roots.json", {"input": {"width": SIDE, "height": SIDE, "resize": "stretch",
+                                   "mean": [0.3, 0.3, 0.3], "std": [1, 1, 1]}})
+    os.mkdir("bright")
+    for i in range(30):
+        Image.new("RGB", (20, 20), (100 + i, 120 + 3 * i, 250 - i)).save(f"bright/{i:02d}.png")
+    Image.new("RGB", (20, 20), (3, 3, 3)).save("dark.png")
+    words = ["--model", "roots.onnx", "--hasher", "lsh", "--bits", "16", "bright"]
+    for ranks in (0, 2):
+        done = build(ranks, "-o", f"dark{ranks}", *words, "dark.png")
+        ok(done.returncode != 0 and said(done).count("dark.png: the model gives it numbers that are "
+                                                     "not finite") == 1 and
+           not os.path.exists(f"dark{ranks}/CURRENT"), f"{ranks} ranks: the picture is named",
+           said(done))
+    done = build(0, "-o", "bright-index", *words)
+    ok(done.returncode == 0, "without it, the others are indexed", said(done))
+    done = run("kindred", "search", "bright-index", "dark.png", "bright/07.png", "-k", "1")
+    ok(done.returncode == 1 and "dark.png: the index's model gives this picture numbers that are not "
+       "finite" in done.stderr and "bright/07.png" in done.stdout, "nor is it looked for", done.stderr)
+
+
 # --- External data -------------------------------------------------------------------------------
 
 def test_external(pictures):
@@ -265,6 +294,7 @@ def main():
         test_mistakes()
         test_centring(pictures)
         test_external(pictures)
+        test_not_finite()
     finish()
 
 

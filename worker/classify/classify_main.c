@@ -184,6 +184,15 @@ static void say(const kin_buffer *out)
     if (out->bytes > 0) (void)fwrite(out->data, 1, out->bytes, stdout);
 }
 
+static void tell(classify *job, const kin_hasher *hasher, const char *path, const float *vector)
+{
+    kin_buffer out = {0};
+    kin_hasher_classify(hasher, vector, 1, job->probabilities);
+    kin_verdict_append(&out, hasher, path, job->probabilities, (uint32_t)job->top, job->json);
+    say(&out);
+    kin_buffer_fini(&out);
+}
+
 /* One picture; *failed where it cannot be read. */
 static kin_status classify_picture(classify *job, kin_decoder *decoder, const char *path,
                                    kin_features_scratch *scratch, bool *failed, kin_error *error)
@@ -210,13 +219,13 @@ static kin_status classify_picture(classify *job, kin_decoder *decoder, const ch
         *failed = true;
         kin_log(KIN_LOG_ERROR, "%s: %s: %s", path, kin_reason_word(decoded.reason), decoded.detail);
     } else if (status == KIN_OK) {
-        kin_buffer out = {0};
         float *vector = kin_malloc(kin_features_dimensions(job->features) * sizeof *vector);
         kin_features_run(job->features, scratch, &decoded.raster, 1, vector);
-        kin_hasher_classify(hasher, vector, 1, job->probabilities);
-        kin_verdict_append(&out, hasher, path, job->probabilities, (uint32_t)job->top, job->json);
-        say(&out);
-        kin_buffer_fini(&out);
+        *failed = !kin_features_finite(job->features, vector);
+        if (*failed)
+            kin_log(KIN_LOG_ERROR, "%s: the model gives it numbers that are not finite", path);
+        else
+            tell(job, hasher, path, vector);
         free(vector);
     }
     kin_decoded_fini(&decoded);

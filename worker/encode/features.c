@@ -1,5 +1,6 @@
 #include "worker/encode/features.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -286,4 +287,12 @@ void kin_features_run(const kin_features *features, kin_features_scratch *scratc
         run_network(scratch->networks[n], rasters, count, part, features->dimensions);
         part += kin_picture_network_dimensions(scratch->networks[n]);
     }
+}
+
+bool kin_features_finite(const kin_features *features, const float *vector)
+{
+    bool finite = true;
+    for (uint32_t d = 0; d < features->dimensions; d++)
+        finite = finite && isfinite(vector[d]);
+    return finite;
 }

@@ -74,4 +74,8 @@ uint32_t kin_features_pictures(const kin_features *features);
 void kin_features_run(const kin_features *features, kin_features_scratch *scratch,
                       const kin_image *rasters, uint32_t count, float *vectors);
 
+/* Whether vector [dimensions] has finite numbers only: a network may give a picture others, which
+ * no hasher takes. */
+bool kin_features_finite(const kin_features *features, const float *vector);
+
 #endif

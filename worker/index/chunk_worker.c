@@ -6,6 +6,7 @@
 #include "common/base/check.h"
 #include "common/base/clock.h"
 #include "common/base/memory.h"
+#include "common/base/text.h"
 #include "worker/index/picture_reader.h"
 
 struct kin_chunk_worker {
@@ -19,7 +20,8 @@ struct kin_chunk_worker {
     kin_decode_request request;
     kin_picture_reader reader;
     kin_decoded decoded;
-    kin_image *rasters; /* [raster_max]: waiting for their features */
+    kin_image *rasters;     /* [raster_max]: waiting for their features */
+    kin_list_row *pictures; /* [raster_max]: whose they are */
     uint32_t raster_max, raster_count;
     kin_part_builder part;
     kin_buffer file; /* the part's bytes */
@@ -45,6 +47,7 @@ kin_chunk_worker *kin_chunk_worker_new(const kin_chunk_sources *sources)
     worker->request.thumbnail_side = sources->thumbnail_side;
     worker->raster_max = kin_features_pictures(features);
     worker->rasters = kin_calloc(worker->raster_max, sizeof *worker->rasters);
+    worker->pictures = kin_calloc(worker->raster_max, sizeof *worker->pictures);
     size_t pictures = building->chunk_pictures;
     worker->vectors =
         kin_malloc(pictures * kin_features_dimensions(features) * sizeof *worker->vectors);
@@ -62,6 +65,7 @@ void kin_chunk_worker_destroy(kin_chunk_worker **worker)
     for (uint32_t i = 0; i < (*worker)->raster_max; i++)
         kin_image_fini(&(*worker)->rasters[i]);
     free((*worker)->rasters);
+    free((*worker)->pictures);
     kin_part_builder_fini(&(*worker)->part);
     kin_buffer_fini(&(*worker)->file);
     free((*worker)->vectors);
@@ -98,23 +102,41 @@ static kin_status decode(kin_chunk_worker *worker, const kin_list_row *row, kin_
     return status;
 }
 
+static kin_status refuse_vector(const kin_list_row *row, kin_error *error)
+{
+    kin_buffer key = {0};
+    kin_text_append_escaped(&key, row->key, row->key_bytes);
+    kin_status status =
+        kin_fail(error, KIN_BAD_INPUT,
+                 "%.*s: the model gives it numbers that are not finite, which make no code; tap "
+                 "another tensor (kindred-index model lists them), or leave it out",
+                 (int)key.bytes, (const char *)key.data);
+    kin_buffer_fini(&key);
+    return status;
+}
+
 /* Describes the pictures that wait: the last ones that were indexed. */
-static void run_features(kin_chunk_worker *worker)
+static kin_status run_features(kin_chunk_worker *worker, kin_error *error)
 {
     int64_t start = kin_clock_ns();
     size_t dimensions = kin_features_dimensions(worker->features);
-    size_t first = worker->part.indexed - worker->raster_count;
-    if (worker->raster_count == 0) return;
-    kin_features_run(worker->features, worker->scratch, worker->rasters, worker->raster_count,
-                     worker->vectors + first * dimensions);
+    uint32_t count = worker->raster_count;
+    float *vectors = worker->vectors + (worker->part.indexed - count) * dimensions;
+    if (count == 0) return KIN_OK;
+    kin_features_run(worker->features, worker->scratch, worker->rasters, count, vectors);
     worker->raster_count = 0;
     kin_clock_lap(&start, &worker->times.features_ns);
+    for (uint32_t i = 0; i < count; i++)
+        if (!kin_features_finite(worker->features, vectors + i * dimensions))
+            return refuse_vector(&worker->pictures[i], error);
+    return KIN_OK;
 }
 
 /* The decoded raster waits for its features; its memory is used again. */
-static void keep_raster(kin_chunk_worker *worker)
+static void keep_raster(kin_chunk_worker *worker, const kin_list_row *row)
 {
     kin_image spare = worker->rasters[worker->raster_count];
+    worker->pictures[worker->raster_count] = *row;
     worker->rasters[worker->raster_count++] = worker->decoded.raster;
     worker->decoded.raster = spare;
 }
@@ -131,7 +153,7 @@ static kin_status add_picture(kin_chunk_worker *worker, const kin_list_row *row,
         part.detail = decoded->detail;
     }
     if (part.reason == KIN_REASON_NONE) {
-        keep_raster(worker);
+        keep_raster(worker, row);
         part.detail = "";
         part.thumbnail = decoded->thumbnail.data;
         part.thumbnail_bytes = (uint32_t)decoded->thumbnail.bytes;
@@ -141,9 +163,8 @@ static kin_status add_picture(kin_chunk_worker *worker, const kin_list_row *row,
     }
     part.detail_bytes = (uint32_t)strlen(part.detail);
     kin_part_builder_add(&worker->part, &part);
-    if (worker->raster_count == worker->raster_max) run_features(worker);
     worker->times.pictures++;
-    return KIN_OK;
+    return worker->raster_count == worker->raster_max ? run_features(worker, error) : KIN_OK;
 }
 
 kin_status kin_chunk_worker_describe(kin_chunk_worker *worker, const uint64_t *ids, uint32_t count,
@@ -160,12 +181,12 @@ kin_status kin_chunk_worker_describe(kin_chunk_worker *worker, const uint64_t *i
         if (status != KIN_OK || read.reason != KIN_REASON_NONE ||
             worker->decoded.reason != KIN_REASON_NONE)
             continue;
-        keep_raster(worker);
+        keep_raster(worker, &row);
         worker->part.indexed++;
-        if (worker->raster_count == worker->raster_max) run_features(worker);
+        if (worker->raster_count == worker->raster_max) status = run_features(worker, error);
         kin_comm_tick(worker->comm);
     }
-    run_features(worker);
+    if (status == KIN_OK) status = run_features(worker, error);
     *indexed = worker->part.indexed;
     worker->part.indexed = 0;
     return status;
@@ -269,6 +290,6 @@ kin_status kin_chunk_worker_run(kin_chunk_worker *worker, uint64_t chunk,
         kin_comm_report(worker->comm, worker->times.pictures, worker->times.rejected);
         kin_comm_tick(worker->comm);
     }
-    run_features(worker);
-    return write_part(worker, chunk, encoder, error);
+    kin_status status = run_features(worker, error);
+    return status == KIN_OK ? write_part(worker, chunk, encoder, error) : status;
 }

@@ -144,6 +144,10 @@ static kin_status answer_code(picture_thread *self, kin_job *job, kin_error *err
     kin_code code;
     kin_features_run(kin_encoder_features(encoder), self->scratch, &self->decoded.raster, 1,
                      self->vector);
+    if (!kin_features_finite(kin_encoder_features(encoder), self->vector))
+        return kin_fail(error, KIN_BAD_INPUT,
+                        "the index's model gives this picture numbers that are not finite, which "
+                        "make no code");
     kin_encoder_hash(encoder, self->vector, 1, &code);
     kin_code_to_bytes(&code, bytes, bits);
     answer.request = job->message.request;
