@@ -32,7 +32,7 @@ void kin_values_store(const float *values, const float *thresholds, uint32_t cou
         double above = (double)values[i] - (double)thresholds[i];
         /* Step n ends at n + 1, where it is included: what is above 0 is in step 0 at least. */
         double step = most > 0 ? ceil(above * STORED_STEPS / most) - 1 : -1;
-        stored[i] = (int8_t)(step < -STORED_STEPS ? -STORED_STEPS : step);
+        stored[i] = (int8_t)(step > -STORED_STEPS ? step : -STORED_STEPS); /* NaN: the least */
     }
 }
 
@@ -41,7 +41,8 @@ void kin_values_ask(const float *values, const float *thresholds, uint32_t count
     double most = largest(values, thresholds, count);
     for (uint32_t i = 0; i < count; i++) {
         double above = (double)values[i] - (double)thresholds[i];
-        asked[i] = most > 0 ? (int16_t)floor(above * KIN_VALUES_ASKED_MAX / most + 0.5) : 0;
+        double asks = floor(above * KIN_VALUES_ASKED_MAX / most + 0.5);
+        asked[i] = (int16_t)(fabs(asks) <= KIN_VALUES_ASKED_MAX ? asks : 0); /* NaN, or all are 0 */
     }
 }
 

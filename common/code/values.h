@@ -19,13 +19,13 @@
 /* What is largest in a question's vector. */
 #define KIN_VALUES_ASKED_MAX 32767
 
-/* values, thresholds [count] of a code layer, finite -> stored [count]: byte b stands for the value
- * b + 1/2 in units of 1/128 of the largest one of its vector, and is not negative exactly where the
- * value is above its threshold, which is where the code's bit is 1. */
+/* values, thresholds [count] of a code layer -> stored [count]: byte b stands for the value b + 1/2
+ * in units of 1/128 of the largest one of its vector, and is not negative exactly where the value
+ * is above its threshold, which is where the code's bit is 1. NaN is stored as -128. */
 void kin_values_store(const float *values, const float *thresholds, uint32_t count, int8_t *stored);
 
 /* The same for a question: asked [count], the largest of them KIN_VALUES_ASKED_MAX by size; zeros
- * where all values are at their thresholds. */
+ * where all values are at their thresholds, or are no numbers. */
 void kin_values_ask(const float *values, const float *thresholds, uint32_t count, int16_t *asked);
 
 /* The code whose bits the stored bytes have; bits from count on are 0. */

@@ -163,6 +163,23 @@ static void they_travel_as_they_are(void **state)
     assert_false(kin_scored_scores_valid(scores, 2));
 }
 
+/* A network may overflow on one picture: what is no number is as far below as there is. */
+static void what_is_no_number_is_stored(void **state)
+{
+    (void)state;
+    const float values[4] = {NAN, 1, -INFINITY, -1}, thresholds[4] = {0};
+    int8_t stored[4];
+    int16_t asked[4];
+    kin_values_store(values, thresholds, 4, stored);
+    assert_int_equal(stored[0], -128);
+    kin_values_ask(values, thresholds, 4, asked);
+    assert_int_equal(asked[0], 0);
+    kin_values_ask(values, thresholds, 2, asked);
+    assert_true(asked[0] == 0 && asked[1] == KIN_VALUES_ASKED_MAX);
+    kin_values_ask(thresholds, thresholds, 4, asked);
+    assert_true(asked[0] == 0 && asked[3] == 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -171,6 +188,7 @@ int main(void)
         cmocka_unit_test(distances_are_those_of_plain_arithmetic),
         cmocka_unit_test(the_scale_does_not_matter),
         cmocka_unit_test(they_travel_as_they_are),
+        cmocka_unit_test(what_is_no_number_is_stored),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
