@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define NAME_LENGTH_MAX 31 /* of words that a person may have mistyped */
 
@@ -129,6 +130,12 @@ bool kin_text_parse_bytes(const char *text, uint64_t *bytes)
     if (number > UINT64_MAX >> shift) return false;
     *bytes = (uint64_t)number << shift;
     return true;
+}
+
+bool kin_text_has_ending(const char *path, const char *ending)
+{
+    size_t bytes = strlen(path), last = strlen(ending);
+    return bytes >= last && strcasecmp(path + bytes - last, ending) == 0;
 }
 
 const char *kin_text_duration(double seconds, char text[32])

@@ -33,6 +33,9 @@ bool kin_text_parse_bytes(const char *text, uint64_t *bytes);
 /* "2 h 05 min", "3 min 07 s", "12 s" into text [32]; returns text. */
 const char *kin_text_duration(double seconds, char text[32]);
 
+/* Whether a path ends so (".png"), in capitals or not. */
+bool kin_text_has_ending(const char *path, const char *ending);
+
 /* Levenshtein's distance, for suggestions: single characters to add, drop or change. 31 for words
  * longer than that. */
 int kin_text_edit_distance(const char *a, const char *b);

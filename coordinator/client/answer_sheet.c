@@ -2,7 +2,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "common/base/file.h"
 #include "common/base/limits.h"
@@ -22,9 +21,8 @@ kin_status kin_answer_sheet_open(kin_answer_sheet *answers, const char *path,
 {
     memset(answers, 0, sizeof *answers);
     answers->path = path;
-    const char *dot = strrchr(path, '.');
-    answers->html = dot != NULL && (strcasecmp(dot, ".html") == 0 || strcasecmp(dot, ".htm") == 0);
-    if (!answers->html && (dot == NULL || strcasecmp(dot, ".png") != 0))
+    answers->html = kin_text_has_ending(path, ".html") || kin_text_has_ending(path, ".htm");
+    if (!answers->html && !kin_text_has_ending(path, ".png"))
         return kin_fail(error, KIN_BAD_INPUT,
                         "--sheet is '%s'; its name must end with .png or .html", path);
     if (question_count > KIN_SHEET_ROWS_MAX)

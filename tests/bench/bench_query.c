@@ -19,6 +19,7 @@
 #include "common/code/topk.h"
 #include "coordinator/client/client.h"
 #include "coordinator/client/cluster.h"
+#include "tests/support/bench_model.h"
 #include "tests/support/make_index.h"
 #include "worker/search/search.h"
 #include "worker/shard/shard_reader.h"
@@ -46,13 +47,6 @@ typedef struct asker {
     int right, wrong;
     kin_error error;
 } asker;
-
-static void require(kin_status status, const kin_error *error)
-{
-    if (status == KIN_OK) return;
-    fprintf(stderr, "bench_query: %s\n", error->text);
-    exit(1);
-}
 
 static int compare_ns(const void *a, const void *b)
 {
@@ -97,14 +91,14 @@ static void prepare_built(bench_state *bench, const char *index, char kind)
         fprintf(stderr, "bench_query: %s: not one file\n", pattern);
         exit(1);
     }
-    require(kin_shard_reader_open_lazy(&reader, found.gl_pathv[0], &error), &error);
+    bench_require(kin_shard_reader_open_lazy(&reader, found.gl_pathv[0], &error), &error);
     const kin_codes_view *codes = kin_shard_reader_codes(reader);
     uint64_t *words = kin_calloc((size_t)QUERIES_MAX * codes->bits / 64, sizeof *words);
     bench->queries = QUERIES_MAX;
     bench->clients = 16;
     bench->each = 1000;
     bench->median_ms_max = 0.5;
-    require(kin_synthetic_new(&set, kind, codes->bits, &error), &error);
+    bench_require(kin_synthetic_new(&set, kind, codes->bits, &error), &error);
     kin_synthetic_queries(set, codes->count, 0, QUERIES_MAX, words);
     kin_search_scratch *scratch = kin_search_scratch_new(kin_cpu_level_get(), 1);
     for (int q = 0; q < QUERIES_MAX; q++) {
@@ -146,7 +140,7 @@ static kin_client *connect_client(const bench_state *bench)
     kin_client *client;
     kin_client_options options = KIN_CLIENT_OPTIONS_DEFAULT;
     options.target = bench->endpoint;
-    require(kin_client_open(&client, &options, &error), &error);
+    bench_require(kin_client_open(&client, &options, &error), &error);
     return client;
 }
 
@@ -159,7 +153,7 @@ static bool measure_one(const bench_state *bench)
     for (int i = 0; i < ALONE; i++) {
         bool right;
         int64_t start_ns = kin_clock_ns();
-        require(ask(bench, client, i % bench->queries, &right, &error), &error);
+        bench_require(ask(bench, client, i % bench->queries, &right, &error), &error);
         took_ns[i] = kin_clock_ns() - start_ns;
         wrong += !right;
     }
@@ -232,12 +226,12 @@ int main(int argc, char **argv)
     options.threads = 1;
     options.quiet = true;
     setenv("KINDRED_LOG", "error", 0); /* that the index has no encoder is known */
-    require(kin_cluster_start(&cluster, &options, &error), &error);
+    bench_require(kin_cluster_start(&cluster, &options, &error), &error);
     bench.endpoint = kin_cluster_endpoint(cluster);
     bool good = measure_one(&bench);
     good = measure_many(&bench) && good;
     kin_cluster_stop(&cluster);
-    if (!built) require(kin_directory_remove(folder, &error), &error);
+    if (!built) bench_require(kin_directory_remove(folder, &error), &error);
     free(path);
     free(here);
     return good ? 0 : 1;

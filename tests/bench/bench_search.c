@@ -21,6 +21,7 @@
 #include "common/base/file.h"
 #include "common/base/memory.h"
 #include "common/code/synthetic.h"
+#include "tests/support/bench_model.h"
 #include "tests/support/read_sum.h"
 #include "worker/search/search.h"
 #include "worker/shard/code_sort.h"
@@ -40,13 +41,6 @@ typedef struct settings {
     uint64_t count, queries;
     uint32_t tables;
 } settings;
-
-static void require(kin_status status, const kin_error *error)
-{
-    if (status == KIN_OK) return;
-    fprintf(stderr, "bench_search: %s\n", error->text);
-    exit(1);
-}
 
 /* Rows in order of (code, id): words + 1 numbers each while they are sorted. */
 static void write_shard(const settings *set, const kin_synthetic *codes, const char *path)
@@ -74,7 +68,7 @@ static void write_shard(const settings *set, const kin_synthetic *codes, const c
     memset(shard.last.word, 255, set->bits / 8);
     kin_shard_written written;
     kin_error error = {0};
-    require(kin_shard_write(path, &shard, &written, &error), &error);
+    bench_require(kin_shard_write(path, &shard, &written, &error), &error);
     free(scratch);
     free(ids);
 }
@@ -310,7 +304,7 @@ static void measure(const settings *set, const kin_synthetic *codes, const char 
 {
     kin_shard_reader *reader = NULL;
     kin_error error = {0};
-    require(kin_shard_reader_open(&reader, path, &error), &error);
+    bench_require(kin_shard_reader_open(&reader, path, &error), &error);
     const kin_codes_view *view = kin_shard_reader_codes(reader);
     uint64_t queries =
         set->queries > KIN_SEARCH_QUERIES_MAX ? set->queries : KIN_SEARCH_QUERIES_MAX;
@@ -349,7 +343,7 @@ static void dump_file(const char *folder, const char *name, const uint64_t *word
     uint8_t *bytes = kin_malloc((size_t)count * 8 + 1);
     for (uint64_t i = 0; i < count; i++)
         kin_store_be64(bytes + i * 8, words[i]);
-    require(kin_file_write_atomic(path, bytes, (size_t)count * 8, &error), &error);
+    bench_require(kin_file_write_atomic(path, bytes, (size_t)count * 8, &error), &error);
     free(bytes);
     free(path);
 }
@@ -360,7 +354,7 @@ static int dump(char **argv)
     kin_error error = {0};
     unsigned bits = (unsigned)atoi(argv[1]);
     uint64_t count = strtoull(argv[2], NULL, 10), queries = strtoull(argv[3], NULL, 10);
-    require(kin_synthetic_new(&codes, argv[0][0], bits, &error), &error);
+    bench_require(kin_synthetic_new(&codes, argv[0][0], bits, &error), &error);
     uint64_t *words = kin_malloc((size_t)(count > queries ? count : queries) * bits / 8);
     kin_synthetic_codes(codes, 0, count, words);
     dump_file(argv[4], "codes", words, count * bits / 64);
@@ -381,8 +375,8 @@ static int scan_file(char **argv)
     int64_t read[SCANS] = {0}, scan[SCANS] = {0};
     static volatile uint64_t sink;
     unsigned bits = (unsigned)atoi(argv[1]);
-    require(kin_synthetic_new(&codes, argv[0][0], bits, &error), &error);
-    require(kin_mapping_open(&mapping, argv[2], &error), &error);
+    bench_require(kin_synthetic_new(&codes, argv[0][0], bits, &error), &error);
+    bench_require(kin_mapping_open(&mapping, argv[2], &error), &error);
     uint64_t count = mapping.bytes / (bits / 8), questions[SCANS * KIN_CODE_WORDS_MAX];
     uint64_t *ids = kin_calloc(count, 4);
     kin_codes_view view = {.words = (const uint64_t *)(const void *)mapping.data,
@@ -427,7 +421,7 @@ int main(int argc, char **argv)
                 KIN_TABLES_MAX);
         return 2;
     }
-    require(kin_synthetic_new(&codes, set.kind, set.bits, &error), &error);
+    bench_require(kin_synthetic_new(&codes, set.kind, set.bits, &error), &error);
     char *path = kin_sprintf("%s/bench-%c-%u-%llu-%u.kin", argc > 6 ? argv[6] : "/tmp", set.kind,
                              set.bits, (unsigned long long)set.count, (unsigned)set.tables);
     if (!kin_path_exists(path)) write_shard(&set, codes, path);

@@ -13,6 +13,7 @@
 #include "common/base/clock.h"
 #include "common/base/memory.h"
 #include "common/code/synthetic.h"
+#include "tests/support/bench_model.h"
 #include "worker/search/search.h"
 #include "worker/shard/shard_reader.h"
 
@@ -25,13 +26,6 @@ typedef struct bench {
     uint32_t shard_count;
     kin_search_scratch *scratch;
 } bench;
-
-static void require(kin_status status, const kin_error *error)
-{
-    if (status == KIN_OK) return;
-    fprintf(stderr, "bench_waves: %s\n", error->text);
-    exit(1);
-}
 
 /* Searches one shard; hits within `within` go to topk. Milliseconds. */
 static double search(const bench *b, uint32_t shard, const kin_code *code, uint32_t within,
@@ -103,13 +97,13 @@ int main(int argc, char **argv)
     }
     for (; b.shard_count < found.gl_pathc; b.shard_count++) {
         kin_shard_reader **reader = &b.readers[b.shard_count];
-        require(kin_shard_reader_open(reader, found.gl_pathv[b.shard_count], &error), &error);
+        bench_require(kin_shard_reader_open(reader, found.gl_pathv[b.shard_count], &error), &error);
         b.shards[b.shard_count] = kin_shard_reader_codes(*reader);
         stored += b.shards[b.shard_count]->count;
     }
     unsigned bits = b.shards[0]->bits, words = bits / 64;
     uint64_t *questions = kin_calloc(queries * words, sizeof *questions);
-    require(kin_synthetic_new(&set, argv[2][0], bits, &error), &error);
+    bench_require(kin_synthetic_new(&set, argv[2][0], bits, &error), &error);
     kin_synthetic_queries(set, stored, 0, queries, questions);
     sums total = {0};
     for (int pass = 0; pass < 2; pass++) { /* the second one counts */

@@ -160,6 +160,7 @@ def test_reconstruct():
            none)
     refuse("--shape 3x3 has 9", "--reconstruct", path("auto"), path("patterns.npy"), "-o", none,
            "--shape", "3x3")
+    refuse("-o is a.jpg; a sheet is a FILE.png", path("index"), "-o", "a.jpg", status=2)
     refuse("--tiles changes nothing with --reconstruct", "--reconstruct", path("auto"), "--tiles",
            "3", path("patterns.npy"), "-o", none, status=2)
     refuse("--sample changes nothing with --filters", "--filters", path("auto"), "--sample", "3",

@@ -206,6 +206,7 @@ def test_plot():
     image = Image.open(plot)
     ok(done.returncode == 0 and image.size == (900, 560) and
        image.convert("RGB").getcolors(1 << 20), "a plot is drawn", done.stderr)
+    refuse("--plot is plot.gif; a plot is a FILE.png", *arguments, "--plot", "plot.gif", status=2)
     refuse("--plot wants classes", *arguments, "--plot", plot)
     refuse("/nowhere/plot.png", *arguments, "--labels", path("hl.npy"), "--plot",
            "/nowhere/plot.png")

@@ -1,5 +1,7 @@
 #include "tests/support/bench_model.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "common/base/file.h"
@@ -50,4 +52,11 @@ int64_t bench_clock_ns(clockid_t clock)
     struct timespec time;
     clock_gettime(clock, &time);
     return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
+}
+
+void bench_require(kin_status status, const kin_error *error)
+{
+    if (status == KIN_OK) return;
+    fprintf(stderr, "%s: %s\n", program_invocation_short_name, error->text);
+    exit(1);
 }

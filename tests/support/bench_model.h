@@ -1,4 +1,4 @@
-/* What benchmarks of networks share: a model from its file, an input, medians, clocks. */
+/* What benchmarks share: a model from its file, an input, medians, clocks, their ends. */
 #ifndef TESTS_SUPPORT_BENCH_MODEL_H
 #define TESTS_SUPPORT_BENCH_MODEL_H
 
@@ -24,5 +24,8 @@ double bench_median(double *values, size_t count);
 /* CLOCK_THREAD_CPUTIME_ID, CLOCK_PROCESS_CPUTIME_ID: what others do to the machine counts as little
  * as can be. */
 int64_t bench_clock_ns(clockid_t clock);
+
+/* Ends the program with the sentence where something failed. */
+void bench_require(kin_status status, const kin_error *error);
 
 #endif

@@ -8,6 +8,7 @@
 #include "common/base/log.h"
 #include "common/base/memory.h"
 #include "common/base/options.h"
+#include "common/base/text.h"
 #include "common/image/encode_image.h"
 #include "proto/encoder_file.h"
 #include "worker/atlas/atlas_sheet.h"
@@ -111,6 +112,8 @@ static kin_status parse(atlas_options *options, int argc, char **argv, kin_error
         return kin_fail(error, KIN_BAD_INPUT, "give one index, or --filters; --help shows how");
     if (options->output == NULL)
         return kin_fail(error, KIN_BAD_INPUT, "say where the sheet goes: -o FILE.png");
+    if (!kin_text_has_ending(options->output, ".png"))
+        return kin_fail(error, KIN_BAD_INPUT, "-o is %s; a sheet is a FILE.png", options->output);
     options->sources = argv + 1;
     options->source_count = count;
     options->index = count == 1 ? argv[1] : NULL;

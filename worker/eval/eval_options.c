@@ -6,6 +6,7 @@
 #include "common/base/limits.h"
 #include "common/base/memory.h"
 #include "common/base/options.h"
+#include "common/base/text.h"
 #include "proto/encoder_file.h"
 #include "worker/train/train.h"
 
@@ -155,6 +156,8 @@ static kin_status check(const kin_eval_options *options, int arguments, const ch
                         bits != NULL ? "--bits"
                         : seeds      ? "--seeds"
                                      : "--train");
+    if (options->plot != NULL && !kin_text_has_ending(options->plot, ".png"))
+        return kin_fail(error, KIN_BAD_INPUT, "--plot is %s; a plot is a FILE.png", options->plot);
     if (options->json && options->markdown)
         return kin_fail(error, KIN_BAD_INPUT, "take one of --json and --markdown");
     if (options->labels == NULL && options->query_labels != NULL)
