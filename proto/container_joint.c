@@ -15,20 +15,16 @@
 #define HELD_BLOCKS 16
 #define HELD_BYTES ((size_t)HELD_BLOCKS * KIN_CONTAINER_BLOCK_BYTES)
 
-/* Of a span so long, what is on the disk does not stay in memory: pages that were written are taken
- * for the next ones, instead of new ones, and of those of the file that is read. Fresh pages cost a
- * virtual machine ten times the copying. A shorter span stays, for who reads it next. */
-#define LONG_SPAN_BYTES ((uint64_t)128 << 20)
-/* What is sent to the disk at a time; it has the time of two more of these to get there. */
-#define WINDOW_BYTES ((uint64_t)32 << 20)
+#define LONG_WINDOWS 4
 
 struct kin_container_span {
     int descriptor;
     const char *path;
     uint64_t start, end, at; /* at: of the next byte; what is held ends there */
     uint64_t held_from;
-    uint64_t sent; /* where what is on its way to the disk ends; 0: the kernel sees to it */
-    uint8_t *held; /* [HELD_BYTES] */
+    uint64_t window; /* bytes */
+    uint64_t sent;   /* where what is on its way to the disk ends; 0: the kernel sees to it */
+    uint8_t *held;   /* [HELD_BYTES] */
     kin_block_run run;
 };
 
@@ -41,8 +37,10 @@ void kin_container_joint_plan(kin_container_joint *joint, kin_file_kind kind, ui
                               const kin_placed_section *sections, uint32_t section_count)
 {
     KIN_CHECK(section_count <= KIN_CONTAINER_SECTIONS_MAX);
-    *joint =
-        (kin_container_joint){.kind = kind, .version = version, .section_count = section_count};
+    *joint = (kin_container_joint){.kind = kind,
+                                   .version = version,
+                                   .section_count = section_count,
+                                   .window_bytes = KIN_CONTAINER_WINDOW_BYTES};
     uint64_t offset = KIN_CONTAINER_HEADER_BYTES;
     for (uint32_t i = 0; i < section_count; i++) {
         offset = align_up(offset);
@@ -97,7 +95,7 @@ static uint64_t block_start(uint64_t block)
 }
 
 kin_container_span *kin_container_span_new(int descriptor, const char *path, uint64_t start,
-                                           uint64_t end)
+                                           uint64_t end, uint64_t window_bytes)
 {
     KIN_CHECK(start >= KIN_CONTAINER_HEADER_BYTES && start <= end);
     kin_container_span *span = kin_calloc(1, sizeof *span);
@@ -107,7 +105,8 @@ kin_container_span *kin_container_span_new(int descriptor, const char *path, uin
                                  .end = end,
                                  .at = start,
                                  .held_from = start,
-                                 .sent = end - start >= LONG_SPAN_BYTES ? start : 0};
+                                 .window = window_bytes,
+                                 .sent = end - start >= LONG_WINDOWS * window_bytes ? start : 0};
     span->held = kin_malloc(HELD_BYTES);
     /* The first block that starts within, and the blocks that end within. */
     uint64_t first = block_of(start + KIN_CONTAINER_BLOCK_BYTES - 1), behind = block_of(end);
@@ -135,15 +134,15 @@ static kin_status send_windows(kin_container_span *span, kin_error *error)
 {
     const unsigned wait =
         SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
-    while (span->sent > 0 && span->at - span->sent >= WINDOW_BYTES) {
-        int failed = sync_file_range(span->descriptor, (off_t)span->sent, (off_t)WINDOW_BYTES,
+    while (span->sent > 0 && span->at - span->sent >= span->window) {
+        int failed = sync_file_range(span->descriptor, (off_t)span->sent, (off_t)span->window,
                                      SYNC_FILE_RANGE_WRITE);
-        if (failed == 0 && span->sent - span->start >= 2 * WINDOW_BYTES) {
-            off_t behind = (off_t)(span->sent - 2 * WINDOW_BYTES);
-            failed = sync_file_range(span->descriptor, behind, (off_t)WINDOW_BYTES, wait);
-            (void)posix_fadvise(span->descriptor, behind, (off_t)WINDOW_BYTES, POSIX_FADV_DONTNEED);
+        if (failed == 0 && span->sent - span->start >= 2 * span->window) {
+            off_t behind = (off_t)(span->sent - 2 * span->window);
+            failed = sync_file_range(span->descriptor, behind, (off_t)span->window, wait);
+            (void)posix_fadvise(span->descriptor, behind, (off_t)span->window, POSIX_FADV_DONTNEED);
         }
-        span->sent += WINDOW_BYTES;
+        span->sent += span->window;
         if (failed == 0) continue;
         if (errno == EIO || errno == ENOSPC || errno == EDQUOT) /* which nobody is told again */
             return kin_fail(error, KIN_IO, "cannot write %s: %s", span->path, strerror(errno));

@@ -7,6 +7,12 @@
 #include "proto/container.h"
 #include "proto/container_placed.h"
 
+/* Of a span of four windows or more, what is on the disk does not stay in memory: its pages are
+ * taken for what is written next, instead of new ones, and of those of the file that is read. Fresh
+ * pages cost a virtual machine ten times the copying. A shorter span stays, for who reads it next.
+ */
+#define KIN_CONTAINER_WINDOW_BYTES ((uint64_t)32 << 20)
+
 /* Where everything is. Plain data. */
 typedef struct kin_container_joint {
     kin_file_kind kind;
@@ -15,7 +21,8 @@ typedef struct kin_container_joint {
     kin_section section[KIN_CONTAINER_SECTIONS_MAX];
     uint64_t block_table_offset;
     uint64_t block_count;
-    uint64_t bytes; /* of the file */
+    uint64_t bytes;        /* of the file */
+    uint64_t window_bytes; /* what a long span sends to the disk at a time */
 } kin_container_joint;
 
 /* sections [section_count <= KIN_CONTAINER_SECTIONS_MAX], in the order of the file. */
@@ -38,9 +45,9 @@ void kin_block_run_fini(kin_block_run *run);
 /* Bytes [start, end) of the file, from start to end. Holds 1 MB. */
 typedef struct kin_container_span kin_container_span;
 
-/* descriptor and path, for sentences, are borrowed. */
+/* descriptor and path, for sentences, are borrowed. window_bytes: as a joint has it. */
 kin_container_span *kin_container_span_new(int descriptor, const char *path, uint64_t start,
-                                           uint64_t end);
+                                           uint64_t end, uint64_t window_bytes);
 KIN_MUST_USE kin_status kin_container_span_append(kin_container_span *span, const void *data,
                                                   size_t bytes, kin_error *error);
 /* All bytes are there: writes what is held, gives the run, destroys the span. */

@@ -215,7 +215,7 @@ static void shares_give_the_bytes_of_the_stream(void **state)
 }
 
 /* A span that is long enough to leave memory while it is written: nothing of it is lost. */
-#define LONG_WORDS ((uint64_t)136 << 17)
+#define LONG_WORDS ((uint64_t)20 << 17)
 #define PIECE_WORDS ((uint64_t)1 << 16)
 
 static void long_spans_are_whole(void **state)
@@ -232,7 +232,7 @@ static void long_spans_are_whole(void **state)
     int descriptor = open(path, O_WRONLY | O_CLOEXEC);
     uint64_t start = joint.section[0].offset;
     kin_container_span *span =
-        kin_container_span_new(descriptor, path, start, start + LONG_WORDS * 8);
+        kin_container_span_new(descriptor, path, start, start + LONG_WORDS * 8, (uint64_t)4 << 20);
     for (uint64_t i = 0; i < LONG_WORDS; i++) {
         piece[i % PIECE_WORDS] = i * 0x9e3779b97f4a7c15u;
         if (i % PIECE_WORDS + 1 == PIECE_WORDS)

@@ -23,6 +23,10 @@
 #include "worker/index/publish.h"
 #include "worker/index/summary.h"
 
+/* Of the cells of a trial, and of its windows: what takes longer than what is in it. */
+#define CELL_BYTES_MIN ((uint64_t)4 << 10)
+#define WINDOW_BYTES_MIN ((uint64_t)4 << 20)
+
 static kin_digest options_digest(const kin_import_state *import)
 {
     const kin_import_options *options = import->options;
@@ -92,6 +96,15 @@ static void share_keys(kin_import_state *import)
     kin_comm_broadcast(import->comm, keys->marks, (size_t)keys->mark_count * sizeof *keys->marks);
 }
 
+/* A trial has the cells of the larger import, and lets go of what it wrote as that one does. */
+static uint64_t scaled(const kin_import_state *import, uint64_t bytes, uint64_t least)
+{
+    uint64_t all = import->options->trial, count = import->source.count;
+    if (all <= count) return bytes;
+    bytes = (uint64_t)((double)bytes * (double)count / (double)all);
+    return bytes > least ? bytes : least;
+}
+
 /* Shards, units and tasks, and how to find them. */
 static void make_plan(kin_import_state *import)
 {
@@ -114,7 +127,8 @@ static void make_plan(kin_import_state *import)
                              .shards = shards,
                              .rotation = rotation,
                              .count = source->count,
-                             .task_rows = {import->task_rows[0], import->task_rows[1]}},
+                             .task_rows = {import->task_rows[0], import->task_rows[1]},
+                             .cell_bytes = scaled(import, KIN_IMPORT_CELL_BYTES, CELL_BYTES_MIN)},
         sample, sample_count);
     free(sample);
     if (import->progress != NULL && plan->shard_count < shards)
@@ -148,7 +162,7 @@ static void make_outlines(kin_import_state *import)
 {
     const kin_import_plan *plan = &import->plan;
     import->outlines = kin_calloc(plan->shard_count, sizeof *import->outlines);
-    for (uint32_t s = 0; s < plan->shard_count; s++)
+    for (uint32_t s = 0; s < plan->shard_count; s++) {
         kin_shard_outline_make(
             &import->outlines[s],
             &(kin_shard_facts){.number = s,
@@ -159,6 +173,9 @@ static void make_outlines(kin_import_state *import)
                                .id_max = import->source.count - 1,
                                .tables = plan->table_count,
                                .keys = {import->keys.path != NULL, plan->shard_key_bytes[s]}});
+        import->outlines[s].file.window_bytes =
+            scaled(import, KIN_CONTAINER_WINDOW_BYTES, WINDOW_BYTES_MIN);
+    }
 }
 
 /* Rank 0: the files that all ranks write into. */

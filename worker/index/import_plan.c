@@ -9,10 +9,7 @@
 #include "worker/index/row_sort.h"
 #include "worker/plan/plan_import.h"
 
-/* Bytes of the rows of a cell, about. More cells take longer to be found, and to be written to side
- * by side, than their rows are sorted faster; fewer leave the caches when they are sorted. Fewer
- * samples than some do not divide a unit evenly. */
-#define CELL_BYTES ((uint64_t)2 << 20)
+/* Fewer samples than some do not divide a unit evenly. */
 #define CELL_SAMPLES_MIN 8
 /* Small tasks, which are those of tests, have some cells, too. */
 #define TASK_CELLS_MIN 8
@@ -156,7 +153,8 @@ static uint64_t sample_limit(const maker *m, uint32_t table)
 static uint64_t cell_limit(const maker *m, uint32_t table)
 {
     uint64_t rows = m->wishes->task_rows[table > 0] / TASK_CELLS_MIN + 1;
-    uint64_t most = CELL_BYTES / kin_plan_row_bytes(m->plan->bits, table > 0, false);
+    uint64_t bytes = m->wishes->cell_bytes > 0 ? m->wishes->cell_bytes : KIN_IMPORT_CELL_BYTES;
+    uint64_t most = 1 + bytes / kin_plan_row_bytes(m->plan->bits, table > 0, false);
     if (rows > most) rows = most;
     double limit = (double)rows * (double)m->count / (double)m->wishes->count;
     return limit < CELL_SAMPLES_MIN ? CELL_SAMPLES_MIN : (uint64_t)limit;

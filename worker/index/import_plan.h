@@ -56,7 +56,12 @@ typedef struct kin_import_wishes {
     const uint32_t *rotation; /* [tables] */
     uint64_t count;           /* codes in all */
     uint64_t task_rows[2];    /* rows of a task, about at most: of table 0, of the others */
+    uint64_t cell_bytes;      /* of the rows of a cell, about; 0: what suits the caches */
 } kin_import_wishes;
+
+/* More cells take longer to be found, and to be written to side by side, than their rows are sorted
+ * faster; fewer leave the caches when they are sorted. */
+#define KIN_IMPORT_CELL_BYTES ((uint64_t)2 << 20)
 
 /* sample [sample_count][bits / 64]: of codes all over, in any order, at least 1; it is sorted. The
  * same sample and wishes give the same plan; the shards do not depend on task_rows. Equal codes are

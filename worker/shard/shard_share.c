@@ -58,7 +58,8 @@ static kin_container_span *span_of(const kin_shard_share *share, uint32_t sectio
                                    uint64_t to)
 {
     uint64_t offset = share->outline->file.section[section].offset;
-    return kin_container_span_new(share->descriptor, share->path, offset + from, offset + to);
+    return kin_container_span_new(share->descriptor, share->path, offset + from, offset + to,
+                                  share->outline->file.window_bytes);
 }
 
 /* Whole groups are a span; a group that is shared with the neighbours is written lane by lane. */
