@@ -27,6 +27,21 @@
 /* A weight of a hasher: a trial is too small to show it. */
 #define WEIGHT_SECONDS 1e-10
 
+/* How neighbour learns where nobody says otherwise (worker/train/neighbour.c): batches of an eighth
+ * of the sample, up to so many pictures; so many batches at least, or passes over the sample. */
+#define NEIGHBOUR_BATCH_MIN 16.0
+#define NEIGHBOUR_STEPS 400.0
+#define NEIGHBOUR_PASSES 3.0
+
+double kin_plan_neighbour_batches(uint64_t sample)
+{
+    double batch = (double)sample / 8;
+    if (batch < NEIGHBOUR_BATCH_MIN) batch = NEIGHBOUR_BATCH_MIN;
+    if (batch > KIN_PLAN_NEIGHBOUR_BATCH) batch = KIN_PLAN_NEIGHBOUR_BATCH;
+    double steps = NEIGHBOUR_PASSES * (double)sample / batch;
+    return (steps < NEIGHBOUR_STEPS ? NEIGHBOUR_STEPS : steps) * batch / KIN_PLAN_NEIGHBOUR_BATCH;
+}
+
 uint32_t kin_plan_chunk_pictures(uint64_t inputs)
 {
     uint32_t pictures = KIN_CHUNK_PICTURES;
@@ -143,6 +158,7 @@ static void plan_bytes(kin_plan *plan, const kin_build_facts *facts)
     /* What was learned is there twice: the hasher, and a network whose means were. */
     uint64_t learned = facts->other_bytes - (facts->centred > 0 ? 0 : facts->network_bytes);
     plan->disk_peak_bytes = plan->disk_bytes + parts_bytes(facts) + learned +
+                            facts->checkpoint_bytes +
                             kin_list_file_bytes(facts->inputs, facts->text_bytes);
     uint64_t exchange = kin_plan_exchange_memory(facts);
     uint64_t list = kin_plan_list_memory(facts->inputs, facts->text_bytes);
@@ -167,8 +183,10 @@ void kin_plan_build(kin_plan *plan, const kin_build_facts *facts, const kin_figu
     double decode = kin_figures_get_in(
         rates, prefix, "decode", inputs > 0 ? of_byte * (double)facts->picture_bytes / inputs : 0);
     double features = kin_figures_get_in(rates, prefix, "features", 0);
-    double learning = kin_figures_get_in(rates, learn, "fixed", 0) +
-                      kin_figures_get_in(rates, learn, "each", 0) * (double)sampled(facts);
+    double learning =
+        kin_figures_get_in(rates, learn, "fixed", 0) +
+        kin_figures_get_in(rates, learn, "each", 0) * (double)sampled(facts) +
+        kin_figures_get_in(rates, learn, "batch", 0) * kin_plan_neighbour_batches(sampled(facts));
     double centred = facts->centred < inputs ? facts->centred : inputs;
     double row = ROW_SECONDS + (facts->thumbnail_bytes > 0 ? THUMBNAIL_SECONDS : 0);
     double disk_write = kin_figures_get_in(rates, prefix, "disk", 0);

@@ -20,9 +20,10 @@ typedef struct kin_build_facts {
     uint64_t other_bytes;                 /* of a generation: encoder and network */
     uint64_t network_bytes;               /* of the network alone */
     /* Memory of a rank, as the program says and a trial has shown. */
-    uint64_t base_bytes;  /* once it has started and opened its models */
-    uint64_t parts_bytes; /* what making parts adds to that */
-    uint64_t learn_bytes; /* kin_training_memory */
+    uint64_t base_bytes;       /* once it has started and opened its models */
+    uint64_t parts_bytes;      /* what making parts adds to that */
+    uint64_t learn_bytes;      /* kin_training_memory */
+    uint64_t checkpoint_bytes; /* what learning by steps keeps until the build is done */
 } kin_build_facts;
 
 /* Pictures of a chunk of a build of so many inputs, and its chunks. */
@@ -50,9 +51,14 @@ uint64_t kin_plan_shard_bytes(const kin_plan_shape *shape);
 
 /* rates: PREFIX.list, .read, .decode, .features, .write, .fixed: seconds of one rank for one input,
  * byte, input, picture, chunk and generation;  .decode_byte where there is no .decode, of one
- * byte; .disk of one byte; learn.PREFIX.fixed, .each: of learning and of one picture of the sample.
- * Without .made there are no times. */
+ * byte; .disk of one byte; learn.PREFIX.fixed, .each, .batch: of learning, of one picture of the
+ * sample, and of a full batch of neighbour. Without .made there are no times. */
 void kin_plan_build(kin_plan *plan, const kin_build_facts *facts, const kin_figures *rates,
                     const char *prefix);
+
+#define KIN_PLAN_NEIGHBOUR_BATCH 512.0 /* pictures of a full one */
+
+/* The mini-batches by which neighbour learns from so many pictures, as full ones. */
+double kin_plan_neighbour_batches(uint64_t sample);
 
 #endif

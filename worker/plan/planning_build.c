@@ -25,8 +25,16 @@
  * microseconds). */
 #define LISTED_MIN 1000
 #define LIST_SECONDS 12e-6
-/* Vectors that learning is tried with, beside the pictures of the trial. */
+/* Vectors that learning is tried with, beside the pictures of the trial: full batches of
+ * neighbour, which is tried with twice as many, too, and by one pass over them and five. */
 #define LEARN_VECTORS 4096
+#define LEARN_EPOCHS 5
+#define NEIGHBOUR "neighbour"
+
+/* Seconds of learning: fixed, of each of the sample, of a full batch of neighbour. */
+typedef struct learning {
+    double fixed, each, batch;
+} learning;
 
 uint64_t kin_planning_cores(void)
 {
@@ -141,9 +149,10 @@ static bool solves(const char *hasher)
     return false;
 }
 
-/* Learning from so many random vectors; *seconds of it. */
-static kin_status try_learning(kin_planning *p, uint32_t dimensions, double *seconds,
-                               kin_error *error)
+/* Learning from so many random vectors, in so many passes where it is told (0: it is not); *seconds
+ * of it. */
+static kin_status try_learning(kin_planning *p, uint64_t count, uint32_t dimensions,
+                               unsigned epochs, double *seconds, kin_error *error)
 {
     const kin_plan_options *o = p->options;
     char number[24];
@@ -155,12 +164,14 @@ static kin_status try_learning(kin_planning *p, uint32_t dimensions, double *sec
     kin_words words = {0};
     kin_figures report = {0};
     status = kin_directory_make(folder, error);
-    if (status == KIN_OK) status = kin_measure_vectors(vectors, LEARN_VECTORS, dimensions, error);
+    if (status == KIN_OK) status = kin_measure_vectors(vectors, count, dimensions, error);
     snprintf(number, sizeof number, "%lld", (long long)o->bits);
     kin_words_add(&words, "train");
     kin_words_add_option(&words, "-o", hasher);
     kin_words_add_option(&words, "--hasher", o->hasher);
     kin_words_add_option(&words, "--bits", number);
+    snprintf(number, sizeof number, "%u", epochs);
+    kin_words_add_option(&words, "--epochs", epochs > 0 ? number : NULL);
     kin_words_add(&words, vectors);
     if (status == KIN_OK) status = rehearse(p, &words, folder, &report, error);
     *seconds = kin_figures_get_in(&report, "fact.seconds", "learn", 0);
@@ -205,27 +216,48 @@ static void take_rates(kin_planning *p, const char *prefix, const kin_figures *r
     kin_figures_set_in(rates, prefix, "indexed", indexed / inputs);
     kin_figures_set_in(rates, prefix, "thumbnail_bytes",
                        kin_figures_get_in(report, "job", "thumbnail_bytes", 0) / indexed);
-    static const char *const same[] = {"dimensions",    "centred",    "learns",      "other_bytes",
-                                       "network_bytes", "base_bytes", "parts_bytes", "learn_bytes"};
+    static const char *const same[] = {"dimensions",  "centred",       "learns",
+                                       "other_bytes", "network_bytes", "base_bytes",
+                                       "parts_bytes", "learn_bytes",   "checkpoint_bytes"};
     for (size_t i = 0; i < sizeof same / sizeof *same; i++)
         kin_figures_set_in(rates, prefix, same[i], kin_figures_get_in(report, "job", same[i], 0));
     kin_planning_stamp(p, prefix);
 }
 
-/* Learning: fixed + each of the sample. taken: of the trial's pictures; more: of LEARN_VECTORS, or
- * 0. */
-static void take_learning(kin_planning *p, const char *prefix, double pictures, double taken,
-                          double more)
+static void take_learning(kin_planning *p, const char *prefix, const learning *l)
 {
     char learn[KIN_FIGURE_NAME_BYTES];
     snprintf(learn, sizeof learn, "learn.%.80s", prefix);
-    double each = taken / pictures, fixed = 0;
-    if (more > 0) {
-        each = more > taken ? (more - taken) / (LEARN_VECTORS - pictures) : 0;
-        fixed = taken - each * pictures;
+    kin_figures_set_in(&p->rates, learn, "each", l->each > 0 ? l->each : 0);
+    kin_figures_set_in(&p->rates, learn, "fixed", l->fixed > 0 ? l->fixed : 0);
+    kin_figures_set_in(&p->rates, learn, "batch", l->batch > 0 ? l->batch : 0);
+}
+
+/* Of what each method's time is made of; taken: of the trial's pictures. */
+static kin_status learn_model(kin_planning *p, uint32_t dimensions, double pictures, double taken,
+                              learning *l, kin_error *error)
+{
+    const char *hasher = p->options->hasher;
+    *l = (learning){.each = taken / pictures};
+    if (hasher != NULL && strcmp(hasher, NEIGHBOUR) == 0) {
+        double once = 0, often = 0, twice = 0;
+        kin_status status = try_learning(p, LEARN_VECTORS, dimensions, 1, &once, error);
+        if (status == KIN_OK)
+            status = try_learning(p, LEARN_VECTORS, dimensions, LEARN_EPOCHS, &often, error);
+        if (status == KIN_OK)
+            status = try_learning(p, 2 * LEARN_VECTORS, dimensions, 1, &twice, error);
+        const double batches = LEARN_VECTORS / KIN_PLAN_NEIGHBOUR_BATCH; /* of one pass */
+        l->batch = (often - once) / (batches * (LEARN_EPOCHS - 1));
+        l->each = (twice - once - batches * l->batch) / LEARN_VECTORS;
+        l->fixed = once - batches * l->batch - l->each * LEARN_VECTORS;
+        return status;
     }
-    kin_figures_set_in(&p->rates, learn, "each", each);
-    kin_figures_set_in(&p->rates, learn, "fixed", fixed > 0 ? fixed : 0);
+    if (!solves(hasher)) return KIN_OK;
+    double more = 0;
+    kin_status status = try_learning(p, LEARN_VECTORS, dimensions, 0, &more, error);
+    l->each = more > taken ? (more - taken) / (LEARN_VECTORS - pictures) : 0;
+    l->fixed = taken - l->each * pictures;
+    return status;
 }
 
 /* The seconds of learning, without those of the mean that comes first. */
@@ -244,12 +276,12 @@ static double learned_s(const kin_figures *report)
 static kin_status take_report(kin_planning *p, const kin_figures *report, char *prefix,
                               kin_error *error)
 {
-    double pictures = kin_figures_get_in(report, "job", "indexed", 1), more = 0;
-    double taken = learned_s(report);
+    learning learned = {0};
     kin_status status = KIN_OK;
-    if (kin_figures_get_in(report, "job", "learns", 0) > 0 && solves(p->options->hasher))
-        status = try_learning(p, (uint32_t)kin_figures_get_in(report, "job", "dimensions", 1),
-                              &more, error);
+    if (kin_figures_get_in(report, "job", "learns", 0) > 0)
+        status = learn_model(p, (uint32_t)kin_figures_get_in(report, "job", "dimensions", 1),
+                             kin_figures_get_in(report, "job", "indexed", 1), learned_s(report),
+                             &learned, error);
     if (status != KIN_OK) return status;
     for (uint32_t i = 0; i < report->count; i++) {
         const char *name = report->items[i].name, *mark = "name.";
@@ -260,12 +292,12 @@ static kin_status take_report(kin_planning *p, const kin_figures *report, char *
         char own[KIN_FIGURE_NAME_BYTES];
         snprintf(own, sizeof own, "%.80s.r%u", name, (unsigned)p->local);
         take_rates(p, own, report, general);
-        take_learning(p, own, pictures, taken, more);
+        take_learning(p, own, &learned);
         if (!general) memcpy(prefix, own, sizeof own);
     }
     if (has_sources(p)) return KIN_OK;
     take_rates(p, prefix, report, false);
-    take_learning(p, prefix, pictures, taken, more);
+    take_learning(p, prefix, &learned);
     return KIN_OK;
 }
 
@@ -303,7 +335,8 @@ static void collect_facts(kin_planning *p, const char *prefix, const kin_figures
         .network_bytes = (uint64_t)kin_figures_get_in(rates, prefix, "network_bytes", 0),
         .base_bytes = (uint64_t)kin_figures_get_in(rates, prefix, "base_bytes", 0),
         .parts_bytes = (uint64_t)kin_figures_get_in(rates, prefix, "parts_bytes", 0),
-        .learn_bytes = (uint64_t)kin_figures_get_in(rates, prefix, "learn_bytes", 0)};
+        .learn_bytes = (uint64_t)kin_figures_get_in(rates, prefix, "learn_bytes", 0),
+        .checkpoint_bytes = (uint64_t)kin_figures_get_in(rates, prefix, "checkpoint_bytes", 0)};
 }
 
 kin_status kin_planning_build(kin_planning *p, kin_error *error)
