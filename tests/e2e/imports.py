@@ -211,9 +211,9 @@ def check_bad_input(work):
            not os.path.exists(f"{work}/bad/CURRENT"), f"{name} is refused", said(done))
     for name, word in (("short.txt", "2 lines"), ("long.txt", "more lines"), ("hole.txt", "line 51"),
                        ("nul.txt", "NUL"), ("vast.txt", "line 1"), ("missing.txt", "missing.txt")):
-        done = run_import(0, "-o", "bad", "--restart", "--keys", name, "good.npy", cwd=work)
+        done = run_import(0, "-o", "bad", "--keys", name, "good.npy", cwd=work)
         ok(done.returncode == 1 and word in said(done) and
-           not os.path.exists(f"{work}/bad/CURRENT"), f"keys {name} are refused", said(done))
+           not os.path.exists(f"{work}/bad/building"), f"keys {name} are refused", said(done))
     for arguments, word in (([], "CODES"), (["good.npy", "good.npy"], "several"),
                             (["--tables", "17", "good.npy"], "--tables"),
                             (["--memory", "8X", "good.npy"], "--memory"),

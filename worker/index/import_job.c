@@ -362,6 +362,7 @@ static void run_job(kin_import_state *import)
 {
     kin_error error;
     bool root = kin_comm_rank(import->comm) == 0;
+    share_keys(import); /* before a folder is made: wrong keys leave nothing */
     if (root) begin(import);
     kin_comm_barrier(import->comm); /* the list is there */
     kin_import_check(import,
@@ -372,7 +373,6 @@ static void run_job(kin_import_state *import)
     uint64_t published = kin_building_is_published(&import->building);
     kin_comm_broadcast(import->comm, &published, sizeof published);
     if (!published) {
-        share_keys(import);
         if (root) kin_import_task_rows(import);
         kin_comm_broadcast(import->comm, import->task_rows, sizeof import->task_rows);
         import->base_bytes = kin_summary_memory_used();
