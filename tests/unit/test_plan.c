@@ -148,18 +148,20 @@ static void a_build_takes_what_rates_say(void **state)
         const char *name;
         double value;
     } given[] = {
-        {"p.made", 9},        {"p.list", 1e-6},       {"p.read", 1e-10},       {"p.decode", 4e-3},
-        {"p.features", 8e-3}, {"p.write", 0.01},      {"p.fixed", 0.25},       {"p.disk", 2e-9},
-        {"learn.p.fixed", 3}, {"learn.p.each", 1e-4}, {"learn.p.batch", 0.05},
+        {"p.made", 9},          {"p.list", 1e-6},       {"p.read", 1e-10},
+        {"p.decode", 4e-3},     {"p.features", 8e-3},   {"p.write", 0.01},
+        {"p.fixed", 0.25},      {"p.disk", 2e-9},       {"learn.p.fixed", 3},
+        {"learn.p.each", 1e-4}, {"learn.p.step", 0.01}, {"learn.p.anchor", 1e-4},
     };
     for (size_t i = 0; i < sizeof given / sizeof *given; i++)
         kin_figures_set(&rates, given[i].name, given[i].value);
     kin_plan_build(&plan, &facts, &rates, "p");
     assert_int_equal(plan.stage_count, 8);
     near(plan.stages[0].seconds, 1);
-    near(plan.stages[1].seconds, 3 + 3.2768 + 400 * 0.05 + 1024 * 12e-3 / 8);
-    near(kin_plan_neighbour_batches(160), 400 * 20.0 / 512); /* an eighth of the sample each */
-    near(kin_plan_neighbour_batches(512000), 3000);          /* three passes */
+    near(plan.stages[1].seconds, 3 + 3.2768 + 400 * (0.01 + 512e-4) + 1024 * 12e-3 / 8);
+    near(kin_plan_neighbour_batch(160), 20); /* an eighth of the sample */
+    near(kin_plan_neighbour_steps(160), 400);
+    near(kin_plan_neighbour_steps(512000), 3000); /* three passes */
     near(plan.stages[2].seconds, 20.0 / 8);
     near(plan.stages[3].seconds, 4000.0 / 8);
     near(plan.stages[4].seconds, 500000 * 8e-3 / 8);

@@ -13,7 +13,6 @@
 #include "worker/index/report.h"
 #include "worker/index/sampling.h"
 #include "worker/index/summary.h"
-#include "worker/index/training.h"
 #include "worker/plan/rates.h"
 
 /* The texts of an encoder's card, at most; weights are far more. */
@@ -140,10 +139,6 @@ void kin_build_report_parts(kin_build_state *build, uint64_t memory_before)
 
 void kin_build_report_disk(kin_build_state *build)
 {
-    struct stat state;
-    char *path = kin_building_path(&build->building, KIN_TRAINING_STATE_FILE);
-    if (stat(path, &state) == 0) build->checkpoint_bytes = (uint64_t)state.st_size;
-    free(path);
     build->disk_peak_bytes = kin_report_folder_bytes(build->building.folder);
 }
 
@@ -181,7 +176,6 @@ static void job_figures(const kin_build_state *build, const kin_manifest *manife
         {"network_bytes", (double)build->network.bytes},
         {"base_bytes", (double)build->base_bytes},
         {"parts_bytes", (double)build->parts_bytes},
-        {"checkpoint_bytes", (double)build->checkpoint_bytes},
         {"learn_bytes", (double)kin_sampling_memory_of(build, inputs, ranks)},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)

@@ -39,7 +39,7 @@ typedef struct kin_build_state {
     kin_build_facts facts;
     kin_plan plan;
     char rate_names[2][KIN_FIGURE_NAME_BYTES]; /* of these features; of these sources by them */
-    uint64_t list_ns, disk_peak_bytes, checkpoint_bytes;
+    uint64_t list_ns, disk_peak_bytes;
     uint64_t base_bytes, parts_bytes; /* memory once started, and what parts add to it: the most */
 } kin_build_state;
 

@@ -196,3 +196,11 @@ kin_status kin_code_source_read(const kin_code_source *source, uint64_t first, u
     kin_code_source_swap(words, count * (source->bits / 64));
     return KIN_OK;
 }
+
+void kin_code_source_expect(const kin_code_source *source, uint64_t first, uint64_t count)
+{
+    off_t row_bytes = (off_t)(source->bits / 8);
+    if (source->synthetic != NULL) return;
+    (void)posix_fadvise(source->descriptor, (off_t)source->offset + (off_t)first * row_bytes,
+                        (off_t)count * row_bytes, POSIX_FADV_WILLNEED);
+}

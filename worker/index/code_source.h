@@ -37,6 +37,9 @@ void kin_code_source_close(kin_code_source *source);
 KIN_MUST_USE kin_status kin_code_source_read(const kin_code_source *source, uint64_t first,
                                              uint64_t count, uint64_t *words, kin_error *error);
 
+/* These rows will be read soon: a file that is not in memory is on its way. */
+void kin_code_source_expect(const kin_code_source *source, uint64_t first, uint64_t count);
+
 /* Codes to the bytes of a file and back, in place: words [count]. */
 void kin_code_source_swap(uint64_t *words, uint64_t count);
 

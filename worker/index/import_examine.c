@@ -11,6 +11,9 @@
 /* Codes that are read, and have a digest, at a time: half a megabyte of 64 bits stays in the cache
  * of a core. */
 #define BLOCK_CODES 65536
+/* Blocks of this rank that are on their way from the disk while one is looked at: a system that
+ * sees every second block read does not read ahead by itself. */
+#define BLOCKS_AHEAD 8
 /* Pairs of bits are counted in no more codes than this: a correlation is known to 0.001 then. */
 #define PAIR_CODES ((uint64_t)1 << 20)
 /* Codes whose ones fit into a byte. */
@@ -195,7 +198,10 @@ void kin_import_examine(kin_import_state *import)
         kin_progress_begin(import->progress, "codes looked at", source->count, 0);
         kin_comm_watch(import->comm, show_progress, import);
     }
+    for (uint64_t ahead = 1; ahead < BLOCKS_AHEAD; ahead++)
+        kin_code_source_expect(source, (rank + ahead * ranks) * BLOCK_CODES, BLOCK_CODES);
     for (uint64_t block = rank; block < blocks; block += ranks) {
+        kin_code_source_expect(source, (block + BLOCKS_AHEAD * ranks) * BLOCK_CODES, BLOCK_CODES);
         look_at_block(&l, block);
         done += BLOCK_CODES;
         kin_comm_report(import->comm, done, 0);

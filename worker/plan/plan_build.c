@@ -32,14 +32,30 @@
 #define NEIGHBOUR_BATCH_MIN 16.0
 #define NEIGHBOUR_STEPS 400.0
 #define NEIGHBOUR_PASSES 3.0
+/* Learning that takes less leaves no checkpoint (worker/train/keeper.c). */
+#define CHECKPOINT_SECONDS 10
 
-double kin_plan_neighbour_batches(uint64_t sample)
+double kin_plan_neighbour_batch(uint64_t sample)
 {
     double batch = (double)sample / 8;
     if (batch < NEIGHBOUR_BATCH_MIN) batch = NEIGHBOUR_BATCH_MIN;
-    if (batch > KIN_PLAN_NEIGHBOUR_BATCH) batch = KIN_PLAN_NEIGHBOUR_BATCH;
-    double steps = NEIGHBOUR_PASSES * (double)sample / batch;
-    return (steps < NEIGHBOUR_STEPS ? NEIGHBOUR_STEPS : steps) * batch / KIN_PLAN_NEIGHBOUR_BATCH;
+    return batch < KIN_PLAN_NEIGHBOUR_BATCH ? batch : KIN_PLAN_NEIGHBOUR_BATCH;
+}
+
+double kin_plan_neighbour_steps(uint64_t sample)
+{
+    double steps = NEIGHBOUR_PASSES * (double)sample / kin_plan_neighbour_batch(sample);
+    return steps < NEIGHBOUR_STEPS ? NEIGHBOUR_STEPS : steps;
+}
+
+/* Learning alone. rates: learn.PREFIX's. */
+static double learning_s(uint64_t sample, const kin_figures *rates, const char *learn)
+{
+    double step = kin_figures_get_in(rates, learn, "step", 0) +
+                  kin_figures_get_in(rates, learn, "anchor", 0) * kin_plan_neighbour_batch(sample);
+    return kin_figures_get_in(rates, learn, "fixed", 0) +
+           kin_figures_get_in(rates, learn, "each", 0) * (double)sample +
+           step * kin_plan_neighbour_steps(sample);
 }
 
 uint32_t kin_plan_chunk_pictures(uint64_t inputs)
@@ -183,10 +199,8 @@ void kin_plan_build(kin_plan *plan, const kin_build_facts *facts, const kin_figu
     double decode = kin_figures_get_in(
         rates, prefix, "decode", inputs > 0 ? of_byte * (double)facts->picture_bytes / inputs : 0);
     double features = kin_figures_get_in(rates, prefix, "features", 0);
-    double learning =
-        kin_figures_get_in(rates, learn, "fixed", 0) +
-        kin_figures_get_in(rates, learn, "each", 0) * (double)sampled(facts) +
-        kin_figures_get_in(rates, learn, "batch", 0) * kin_plan_neighbour_batches(sampled(facts));
+    double learning = learning_s(sampled(facts), rates, learn);
+    if (learning < CHECKPOINT_SECONDS) plan->disk_peak_bytes -= facts->checkpoint_bytes;
     double centred = facts->centred < inputs ? facts->centred : inputs;
     double row = ROW_SECONDS + (facts->thumbnail_bytes > 0 ? THUMBNAIL_SECONDS : 0);
     double disk_write = kin_figures_get_in(rates, prefix, "disk", 0);

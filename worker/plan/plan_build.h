@@ -51,14 +51,16 @@ uint64_t kin_plan_shard_bytes(const kin_plan_shape *shape);
 
 /* rates: PREFIX.list, .read, .decode, .features, .write, .fixed: seconds of one rank for one input,
  * byte, input, picture, chunk and generation;  .decode_byte where there is no .decode, of one
- * byte; .disk of one byte; learn.PREFIX.fixed, .each, .batch: of learning, of one picture of the
- * sample, and of a full batch of neighbour. Without .made there are no times. */
+ * byte; .disk of one byte; learn.PREFIX.fixed, .each: of learning and of one picture of the sample,
+ * .step, .anchor: of a mini-batch of neighbour and of one picture of it. Without .made there are no
+ * times. */
 void kin_plan_build(kin_plan *plan, const kin_build_facts *facts, const kin_figures *rates,
                     const char *prefix);
 
 #define KIN_PLAN_NEIGHBOUR_BATCH 512.0 /* pictures of a full one */
 
-/* The mini-batches by which neighbour learns from so many pictures, as full ones. */
-double kin_plan_neighbour_batches(uint64_t sample);
+/* How neighbour learns from so many pictures: pictures of a mini-batch, and how many of these. */
+double kin_plan_neighbour_batch(uint64_t sample);
+double kin_plan_neighbour_steps(uint64_t sample);
 
 #endif

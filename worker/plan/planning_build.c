@@ -1,5 +1,6 @@
 #include "worker/plan/planning_build.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,9 +32,13 @@
 #define LEARN_EPOCHS 5
 #define NEIGHBOUR "neighbour"
 
-/* Seconds of learning: fixed, of each of the sample, of a full batch of neighbour. */
+/* What Adam keeps of each weight, with the weight: a checkpoint, for what is learned by steps. */
+#define CHECKPOINT_COPIES 3
+
+/* Seconds of learning: fixed, of each of the sample; of neighbour, of a mini-batch and of each of
+ * its pictures. */
 typedef struct learning {
-    double fixed, each, batch;
+    double fixed, each, step, anchor;
 } learning;
 
 uint64_t kin_planning_cores(void)
@@ -216,11 +221,15 @@ static void take_rates(kin_planning *p, const char *prefix, const kin_figures *r
     kin_figures_set_in(rates, prefix, "indexed", indexed / inputs);
     kin_figures_set_in(rates, prefix, "thumbnail_bytes",
                        kin_figures_get_in(report, "job", "thumbnail_bytes", 0) / indexed);
-    static const char *const same[] = {"dimensions",  "centred",       "learns",
-                                       "other_bytes", "network_bytes", "base_bytes",
-                                       "parts_bytes", "learn_bytes",   "checkpoint_bytes"};
+    static const char *const same[] = {"dimensions",    "centred",    "learns",      "other_bytes",
+                                       "network_bytes", "base_bytes", "parts_bytes", "learn_bytes"};
     for (size_t i = 0; i < sizeof same / sizeof *same; i++)
         kin_figures_set_in(rates, prefix, same[i], kin_figures_get_in(report, "job", same[i], 0));
+    if (kin_figures_get_in(report, "job", "learns", 0) > 0 && !solves(p->options->hasher))
+        kin_figures_set_in(rates, prefix, "checkpoint_bytes",
+                           CHECKPOINT_COPIES *
+                               (kin_figures_get_in(report, "job", "other_bytes", 0) -
+                                kin_figures_get_in(report, "job", "network_bytes", 0)));
     kin_planning_stamp(p, prefix);
 }
 
@@ -230,28 +239,40 @@ static void take_learning(kin_planning *p, const char *prefix, const learning *l
     snprintf(learn, sizeof learn, "learn.%.80s", prefix);
     kin_figures_set_in(&p->rates, learn, "each", l->each > 0 ? l->each : 0);
     kin_figures_set_in(&p->rates, learn, "fixed", l->fixed > 0 ? l->fixed : 0);
-    kin_figures_set_in(&p->rates, learn, "batch", l->batch > 0 ? l->batch : 0);
+    kin_figures_set_in(&p->rates, learn, "step", l->step);
+    kin_figures_set_in(&p->rates, learn, "anchor", l->anchor);
 }
 
-/* Of what each method's time is made of; taken: of the trial's pictures. */
+/* neighbour: full batches of three short trainings, and the small ones of the trial's pictures. */
+static kin_status learn_neighbours(kin_planning *p, uint32_t dimensions, double pictures,
+                                   double taken, learning *l, kin_error *error)
+{
+    double once = 0, often = 0, twice = 0, full = KIN_PLAN_NEIGHBOUR_BATCH;
+    kin_status status = try_learning(p, LEARN_VECTORS, dimensions, 1, &once, error);
+    if (status == KIN_OK)
+        status = try_learning(p, LEARN_VECTORS, dimensions, LEARN_EPOCHS, &often, error);
+    if (status == KIN_OK) status = try_learning(p, 2 * LEARN_VECTORS, dimensions, 1, &twice, error);
+    double pass = LEARN_VECTORS / full, small = kin_plan_neighbour_batch((uint64_t)pictures);
+    double batch = fmax(0, (often - once) / (pass * (LEARN_EPOCHS - 1)));
+    l->each = fmax(0, (twice - once - pass * batch) / LEARN_VECTORS);
+    l->fixed = fmax(0, once - pass * batch - l->each * LEARN_VECTORS);
+    double part = (taken - l->fixed - l->each * pictures) /
+                  kin_plan_neighbour_steps((uint64_t)pictures); /* a small batch */
+    if (part > batch) part = batch;
+    if (part < batch * small / full) part = batch * small / full;
+    l->anchor = small < full ? (batch - part) / (full - small) : batch / full;
+    l->step = batch - l->anchor * full;
+    return status;
+}
+
+/* Of what each method's time is made; taken: of the trial's pictures. */
 static kin_status learn_model(kin_planning *p, uint32_t dimensions, double pictures, double taken,
                               learning *l, kin_error *error)
 {
     const char *hasher = p->options->hasher;
     *l = (learning){.each = taken / pictures};
-    if (hasher != NULL && strcmp(hasher, NEIGHBOUR) == 0) {
-        double once = 0, often = 0, twice = 0;
-        kin_status status = try_learning(p, LEARN_VECTORS, dimensions, 1, &once, error);
-        if (status == KIN_OK)
-            status = try_learning(p, LEARN_VECTORS, dimensions, LEARN_EPOCHS, &often, error);
-        if (status == KIN_OK)
-            status = try_learning(p, 2 * LEARN_VECTORS, dimensions, 1, &twice, error);
-        const double batches = LEARN_VECTORS / KIN_PLAN_NEIGHBOUR_BATCH; /* of one pass */
-        l->batch = (often - once) / (batches * (LEARN_EPOCHS - 1));
-        l->each = (twice - once - batches * l->batch) / LEARN_VECTORS;
-        l->fixed = once - batches * l->batch - l->each * LEARN_VECTORS;
-        return status;
-    }
+    if (hasher != NULL && strcmp(hasher, NEIGHBOUR) == 0)
+        return learn_neighbours(p, dimensions, pictures, taken, l, error);
     if (!solves(hasher)) return KIN_OK;
     double more = 0;
     kin_status status = try_learning(p, LEARN_VECTORS, dimensions, 0, &more, error);
