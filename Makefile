@@ -206,8 +206,8 @@ tsan:
 .PHONY: decode-tests
 decode-tests: $(BUILD)/bin/kindred-decode
 
-# Figures, with a named peer or limit in the same run; see tests/bench/RESULTS.md. BENCH=search: only
-# those of searches, in some minutes.
+# Figures, with a named peer or limit in the same run; see tests/bench/RESULTS.md: those of searches,
+# in some minutes; BENCH=pictures, networks or all takes longer.
 BENCH ?=
 .PHONY: bench
 bench:
@@ -272,7 +272,7 @@ help:
 	@echo 'make            all programs, into $(BUILD)/bin'
 	@echo 'make demo       installs what is missing, indexes a real collection, draws result sheets'
 	@echo 'make check      all tests (check-all: the long ones too)'
-	@echo 'make bench      figures, into tests/bench/RESULTS.md format (BENCH=search: of searches alone)'
+	@echo 'make bench      figures of searches, as in tests/bench/RESULTS.md (BENCH=all: of everything)'
 	@echo 'make bench-hashing   hashers against each other, in Markdown'
 	@echo 'make lint       layers, sizes, names, formatting, static analysis'
 	@echo 'make asan tsan  tests under the address, undefined and thread sanitizers'
