@@ -424,6 +424,7 @@ int main(int argc, char **argv)
     bench_require(kin_synthetic_new(&codes, set.kind, set.bits, &error), &error);
     char *path = kin_sprintf("%s/bench-%c-%u-%llu-%u.kin", argc > 6 ? argv[6] : "/tmp", set.kind,
                              set.bits, (unsigned long long)set.count, (unsigned)set.tables);
+    if (argc <= 6) unlink(path); /* of a run that was stopped */
     if (!kin_path_exists(path)) write_shard(&set, codes, path);
     if (getenv("KINDRED_BENCH_WRITE") == NULL) measure(&set, codes, path);
     if (argc <= 6) unlink(path);
