@@ -23,7 +23,7 @@
 
 void kin_plan_search_name(const kin_search_facts *facts, char name[KIN_FIGURE_NAME_BYTES])
 {
-    snprintf(name, KIN_FIGURE_NAME_BYTES, "search-%u-k%u", (unsigned)facts->bits,
+    snprintf(name, KIN_FIGURE_NAME_BYTES, "nearest-%u-k%u", (unsigned)facts->bits,
              (unsigned)facts->k);
 }
 
@@ -137,16 +137,20 @@ static double shells_s(const kin_search_facts *facts, const double *radii, doubl
     return sum / KIN_PLAN_RADII * 1e-9;
 }
 
-/* Quantiles, each the mean of a stretch of the sorted radii; the mean of all. */
-static double take_quantiles(const uint32_t *radii, double *quantiles)
+/* Quantiles, each the mean of a stretch of the sorted radii. */
+static void take_quantiles(const uint32_t *radii, double *quantiles)
 {
-    double sum = 0;
     memset(quantiles, 0, KIN_PLAN_RADII * sizeof *quantiles);
-    for (int i = 0; i < QUERIES; i++) {
+    for (int i = 0; i < QUERIES; i++)
         quantiles[i * KIN_PLAN_RADII / QUERIES] += radii[i] / (double)(QUERIES / KIN_PLAN_RADII);
-        sum += radii[i];
-    }
-    return sum / QUERIES;
+}
+
+/* The power of the size by which a distance went from `before` to `after`, FEWER times the codes.
+ */
+static double shrinking(double before, double after)
+{
+    if (before <= 0 || after <= 0 || after >= before) return 0;
+    return log(after / before) / log(FEWER);
 }
 
 static void set_rate(kin_figures *rates, const char *prefix, char kind, const char *name,
@@ -164,24 +168,23 @@ static double get_rate(const kin_figures *rates, const char *prefix, char kind, 
     return kin_figures_get_in(rates, prefix, own, 0);
 }
 
-/* means: of the radii in the smaller and in the larger set; facts: of the larger. */
+/* radii: quantiles in the smaller and in the larger set; facts: of the larger. */
 static void take_rates(char kind, const kin_search_facts *facts, const answers *met,
-                       const double means[2], const char *prefix, kin_figures *rates)
+                       double (*radii)[KIN_PLAN_RADII], const char *prefix, kin_figures *rates)
 {
-    double quantiles[KIN_PLAN_RADII], filled;
+    double filled;
     char name[16];
-    (void)take_quantiles(met->radii, quantiles);
     for (int i = 0; i < KIN_PLAN_RADII; i++) {
         snprintf(name, sizeof name, "r%d", i);
-        set_rate(rates, prefix, kind, name, quantiles[i]);
+        set_rate(rates, prefix, kind, name, radii[1][i]);
+        snprintf(name, sizeof name, "p%d", i);
+        set_rate(rates, prefix, kind, name, shrinking(radii[0][i], radii[1][i]));
     }
-    double power = means[0] > 0 && means[1] > 0 ? log(means[1] / means[0]) / log(FEWER) : 0;
-    (void)shells_s(facts, quantiles, 1, 1, &filled);
+    (void)shells_s(facts, radii[1], 1, 1, &filled);
     double crowding = filled > 0 && met->filled > filled ? met->filled / filled : 1;
-    set_rate(rates, prefix, kind, "power", power < 0 ? power : 0);
     set_rate(rates, prefix, kind, "crowding", crowding);
     set_rate(rates, prefix, kind, "ratio",
-             met->seconds / shells_s(facts, quantiles, crowding, 1, &filled));
+             met->seconds / shells_s(facts, radii[1], crowding, 1, &filled));
 }
 
 static kin_status measure_set(char kind, const char *path, const kin_search_facts *facts,
@@ -189,7 +192,7 @@ static kin_status measure_set(char kind, const char *path, const kin_search_fact
 {
     kin_synthetic *set = NULL;
     answers met = {0};
-    double means[2] = {0}, quantiles[KIN_PLAN_RADII];
+    double radii[2][KIN_PLAN_RADII] = {0};
     uint64_t *asked = kin_malloc((size_t)QUERIES * facts->bits / 8);
     kin_search_facts small = *facts;
     kin_status status = kin_synthetic_new(&set, kind, facts->bits, error);
@@ -201,10 +204,10 @@ static kin_status measure_set(char kind, const char *path, const kin_search_fact
         status = write_set(set, &small, path, error);
         if (status == KIN_OK) status = kin_shard_reader_open(&reader, path, error);
         if (status == KIN_OK) ask(asked, &small, reader, &met);
-        if (status == KIN_OK) means[size] = take_quantiles(met.radii, quantiles);
+        if (status == KIN_OK) take_quantiles(met.radii, radii[size]);
         kin_shard_reader_close(&reader);
     }
-    if (status == KIN_OK) take_rates(kind, &small, &met, means, prefix, rates);
+    if (status == KIN_OK) take_rates(kind, &small, &met, radii, prefix, rates);
     kin_synthetic_destroy(&set);
     free(asked);
     return status;
@@ -227,9 +230,10 @@ static double planned_s(char kind, const kin_search_facts *facts, const char *pr
 {
     char name[16];
     double radii[KIN_PLAN_RADII], filled;
-    double shrunk = pow((double)facts->codes / (double)KIN_PLAN_SEARCH_CODES,
-                        get_rate(rates, prefix, kind, "power"));
+    double times = (double)facts->codes / (double)KIN_PLAN_SEARCH_CODES;
     for (int i = 0; i < KIN_PLAN_RADII; i++) {
+        snprintf(name, sizeof name, "p%d", i);
+        double shrunk = pow(times, get_rate(rates, prefix, kind, name));
         snprintf(name, sizeof name, "r%d", i);
         radii[i] = get_rate(rates, prefix, kind, name) * shrunk;
         if (radii[i] > facts->bits) radii[i] = facts->bits;

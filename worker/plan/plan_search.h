@@ -22,13 +22,14 @@ typedef struct kin_search_facts {
     uint32_t bits, tables, k;
 } kin_search_facts;
 
-/* "search-64-k10": which rates. */
+/* "nearest-64-k10": which rates. */
 void kin_plan_search_name(const kin_search_facts *facts, char name[KIN_FIGURE_NAME_BYTES]);
 
 /* Searches sets c and u of KIN_PLAN_SEARCH_CODES codes, in files of the scratch folder. Rates
- * NAME.c- and NAME.u-: r0.. r15, distances of the k-th hit, the quantiles over queries; power of
- * the size by which they shrink, seen between a 16th of the set and all of it; crowding of the
- * buckets that are read; ratio, seconds taken over those that the cost of shells says. */
+ * NAME.c- and NAME.u-: r0.. r15, distances of the k-th hit, the quantiles over queries; p0.. p15,
+ * the power of the size by which each shrinks, seen between a 16th of the set and all of it (the
+ * far ones, which take the time, shrink the least); crowding of the buckets that are read; ratio,
+ * seconds taken over those that the cost of shells says. */
 KIN_MUST_USE kin_status kin_plan_search_measure(const char *scratch, const kin_search_facts *facts,
                                                 kin_figures *rates, kin_error *error);
 
