@@ -10,9 +10,10 @@
 /* Vectors and outputs of a tile: their sums fit the registers. */
 #define HASH_ROWS (LANES == 16 ? 4 : 2)
 #define HASH_OUTPUTS 4
-/* A vector alone: all parts of as many outputs in one pass as keep the adders busy. */
+/* A vector alone: all parts of as many outputs in one pass as keep the adders busy; more rows of
+ * weights at a time come slower from the second cache. */
 #define HASH_PARTS (KIN_HASH_LANES / LANES)
-#define HASH_ALONE (8 / HASH_PARTS)
+#define HASH_ALONE (LANES == 4 ? 2 : 4)
 
 typedef float quad __attribute__((vector_size(16)));
 
