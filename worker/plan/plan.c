@@ -66,11 +66,14 @@ void kin_plan_compare(const kin_plan *plan, const kin_plan *fact, kin_buffer *ou
     if (plan->timed)
         append_times(plan, fact, out);
     else
-        kin_buffer_append_string(out, "no time was planned: nobody has measured this machine at "
-                                      "such a job; kindred plan does\n");
-    append_bytes(out, "bytes planned and taken: memory of a rank", plan->memory_bytes,
-                 fact->memory_bytes);
-    append_bytes(out, ", disk", plan->disk_bytes, fact->disk_bytes);
+        kin_buffer_append_string(out, "neither time nor memory was planned: nobody has measured "
+                                      "this machine at such a job; kindred plan does\n");
+    kin_buffer_append_string(out, "bytes planned and taken: ");
+    if (plan->timed) {
+        append_bytes(out, "memory of a rank", plan->memory_bytes, fact->memory_bytes);
+        kin_buffer_append_string(out, ", ");
+    }
+    append_bytes(out, "disk", plan->disk_bytes, fact->disk_bytes);
     append_bytes(out, ", disk at most", plan->disk_peak_bytes, fact->disk_peak_bytes);
     kin_buffer_append_byte(out, '\n');
 }

@@ -32,7 +32,8 @@ void kin_plan_add(kin_plan *plan, const char *name, double seconds);
 double kin_plan_seconds(const kin_plan *plan);
 
 /* Appends lines, each with its end: stage by stage what was planned and what it was, memory, disk,
- * and how many times as much. Stages that neither plan nor fact has 0.05 s of are left out. */
+ * and how many times as much; of a plan without measured rates the disk alone. Stages that neither
+ * plan nor fact has 0.05 s of are left out. */
 void kin_plan_compare(const kin_plan *plan, const kin_plan *fact, kin_buffer *out);
 
 /* As figures PREFIX.seconds.STAGE, PREFIX.memory_bytes ... */
