@@ -1,14 +1,14 @@
 #include "common/code/code_table.h"
 
 #include "common/base/bytes.h"
+#include "common/base/inline.h"
 
 /* The top 32 bits fit into a word shift for every number of bucket bits. */
 _Static_assert(KIN_TABLE_BUCKET_BITS_MAX < 32, "a bucket is less than half a word");
 
 /* words and tail_bytes are constants where this is inlined. */
-static inline __attribute__((always_inline)) void pack(const uint64_t *codes, uint32_t words,
-                                                       uint32_t tail_bytes, uint32_t mask,
-                                                       uint8_t *group)
+KIN_INLINE void pack(const uint64_t *codes, uint32_t words, uint32_t tail_bytes, uint32_t mask,
+                     uint8_t *group)
 {
     for (uint32_t plane = 0; plane < 2 * words - 1; plane++)
         for (uint32_t lane = 0; lane < KIN_TABLE_GROUP; lane++, group += 4)

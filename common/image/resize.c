@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/base/check.h"
+#include "common/base/inline.h"
 #include "common/base/memory.h"
 #include "common/image/resize_bicubic.h"
 #include "common/image/resize_filter.h"
@@ -12,10 +13,8 @@
 #define STRIP_BYTES 1024
 
 /* Adds rows with their weights, two at a time: the sums are loaded and stored half as often. */
-static inline __attribute__((always_inline)) void add_rows(int32_t *restrict sums,
-                                                           const uint8_t *restrict rows,
-                                                           size_t stride, const int16_t *weights,
-                                                           uint32_t count, uint32_t bytes)
+KIN_INLINE void add_rows(int32_t *restrict sums, const uint8_t *restrict rows, size_t stride,
+                         const int16_t *weights, uint32_t count, uint32_t bytes)
 {
     uint32_t i = 0;
     for (; i + 2 <= count; i += 2) {

@@ -8,8 +8,7 @@
 #include <stdint.h>
 #include <string.h>
 
-/* What gives the kernels their speed is that all of it ends up in one loop in registers. */
-#define KIN_INLINE static inline __attribute__((always_inline))
+#include "common/base/inline.h"
 
 #if defined(__AVX512F__)
 #include <immintrin.h>

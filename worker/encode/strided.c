@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "common/base/check.h"
+#include "common/base/inline.h"
 
 /* Elements of a line of cache, at 4 bytes each. */
 #define BLOCK 16
@@ -24,11 +25,8 @@ void kin_strided_add(kin_strided *walk, int64_t dim, int64_t from, int64_t to)
 
 /* The two innermost loops; in blocks of rows, as where columns are far apart on the one side rows
  * are neighbours there. */
-static inline __attribute__((always_inline)) void copy_elements(const int64_t *dims,
-                                                                const int64_t *from_strides,
-                                                                const int64_t *to_strides,
-                                                                const char *from, char *to,
-                                                                size_t bytes)
+KIN_INLINE void copy_elements(const int64_t *dims, const int64_t *from_strides,
+                              const int64_t *to_strides, const char *from, char *to, size_t bytes)
 {
     int64_t size = (int64_t)bytes;
     for (int64_t start = 0; start < dims[0]; start += BLOCK) {

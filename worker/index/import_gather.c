@@ -7,6 +7,7 @@
 
 #include "common/base/bytes.h"
 #include "common/base/check.h"
+#include "common/base/inline.h"
 #include "common/base/memory.h"
 
 /* What a rank receives in one round, about. */
@@ -14,8 +15,6 @@
 /* How far behind a row's place memory is fetched: the next line of its cell. */
 #define AHEAD_WORDS 8
 #define NOBODY UINT16_MAX
-/* Where words and stride are constants, a row is moved in as many registers. */
-#define INLINED static inline __attribute__((always_inline))
 _Static_assert(KIN_RANKS_MAX < NOBODY, "a rank is 16 bits");
 
 /* A pass under way. */
@@ -187,7 +186,7 @@ static void end(gathering *g)
 }
 
 /* Rotates a code, and says who owns it. */
-INLINED uint16_t owner_of(const gathering *g, uint64_t *code, unsigned words)
+KIN_INLINE uint16_t owner_of(const gathering *g, uint64_t *code, unsigned words)
 {
     const kin_import_state *import = g->import;
     const kin_import_plan *plan = &import->plan;
@@ -219,7 +218,8 @@ static void find_owners(gathering *g, uint64_t count)
 
 /* Rows that have no keys go to their owners' regions at once. words and stride are constants where
  * it is inlined. */
-INLINED void scatter(gathering *g, uint64_t first, uint64_t count, unsigned words, unsigned stride)
+KIN_INLINE void scatter(gathering *g, uint64_t first, uint64_t count, unsigned words,
+                        unsigned stride)
 {
     uint64_t *next[KIN_RANKS_MAX + 1], step[KIN_RANKS_MAX + 1];
     uint64_t *regions = (uint64_t *)(void *)g->out.data;
@@ -307,8 +307,8 @@ _Noreturn static void fail_changed(const gathering *g)
 }
 
 /* The cells of some rows, of those of this rank's task. */
-INLINED void find_cells(const gathering *g, const uint64_t *rows, unsigned stride, unsigned count,
-                        uint32_t *cells)
+KIN_INLINE void find_cells(const gathering *g, const uint64_t *rows, unsigned stride,
+                           unsigned count, uint32_t *cells)
 {
     const kin_import_state *import = g->import;
     const kin_import_route *route = &import->route;
@@ -325,7 +325,7 @@ INLINED void find_cells(const gathering *g, const uint64_t *rows, unsigned strid
 }
 
 /* The next place of a cell. The one behind it is fetched. */
-INLINED uint64_t *take_place(const gathering *g, uint32_t cell, unsigned stride)
+KIN_INLINE uint64_t *take_place(const gathering *g, uint32_t cell, unsigned stride)
 {
     kin_import_rows *rows = g->rows;
     uint64_t next = rows->next[cell]++;
@@ -367,7 +367,7 @@ static void take_one_by_one(gathering *g, const uint8_t *data, uint64_t count, u
 }
 
 /* stride is a constant where it is inlined. */
-INLINED void take_all(gathering *g, const uint64_t *row, uint64_t count, unsigned stride)
+KIN_INLINE void take_all(gathering *g, const uint64_t *row, uint64_t count, unsigned stride)
 {
     uint32_t cells[KIN_ROUTE_LANES];
     g->rows->count += count;

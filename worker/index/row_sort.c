@@ -4,12 +4,11 @@
 #include <string.h>
 
 #include "common/base/check.h"
+#include "common/base/inline.h"
 #include "common/base/memory.h"
 #include "common/code/code.h"
 
 #define RADIX 256
-/* Where the words of a row are a constant, a row is moved in as many registers: a third faster. */
-#define INLINED static inline __attribute__((always_inline))
 /* So few rows are inserted one by one. */
 #define FEW_ROWS 16
 /* Rows by way of the sorter, which the caches hold about: cells of an import have half of it. */
@@ -47,21 +46,21 @@ void kin_row_sorter_destroy(kin_row_sorter **sorter)
     *sorter = NULL;
 }
 
-INLINED bool comes_before(const uint64_t *a, const uint64_t *b, unsigned words)
+KIN_INLINE bool comes_before(const uint64_t *a, const uint64_t *b, unsigned words)
 {
     for (unsigned w = 0; w + 1 < words; w++)
         if (a[w] != b[w]) return a[w] < b[w];
     return a[words - 1] < b[words - 1];
 }
 
-INLINED void copy_row(uint64_t *to, const uint64_t *from, unsigned words)
+KIN_INLINE void copy_row(uint64_t *to, const uint64_t *from, unsigned words)
 {
     for (unsigned w = 0; w < words; w++)
         to[w] = from[w];
 }
 
 /* rows [count], which may be `to`, in order. */
-INLINED void insert_all(uint64_t *to, const uint64_t *rows, uint64_t count, unsigned words)
+KIN_INLINE void insert_all(uint64_t *to, const uint64_t *rows, uint64_t count, unsigned words)
 {
     uint64_t held[WORDS_MAX];
     for (uint64_t place, i = 0; i < count; i++) {
@@ -72,15 +71,15 @@ INLINED void insert_all(uint64_t *to, const uint64_t *rows, uint64_t count, unsi
     }
 }
 
-INLINED unsigned digit_of(const uint64_t *row, unsigned byte)
+KIN_INLINE unsigned digit_of(const uint64_t *row, unsigned byte)
 {
     return (unsigned)(row[byte / 8] >> (56 - 8 * (byte % 8))) & (RADIX - 1);
 }
 
 /* Puts every row into the bin of its byte, in place; ends [RADIX] says where each bin ends. Returns
  * how many rows the fullest bin has; nothing was moved where these are all. */
-INLINED uint64_t split(uint64_t *rows, uint64_t count, unsigned words, unsigned byte,
-                       uint64_t *ends)
+KIN_INLINE uint64_t split(uint64_t *rows, uint64_t count, unsigned words, unsigned byte,
+                          uint64_t *ends)
 {
     uint64_t next[RADIX], sum = 0, held[WORDS_MAX], other[WORDS_MAX];
     memset(ends, 0, RADIX * sizeof *ends);
@@ -113,8 +112,8 @@ INLINED uint64_t split(uint64_t *rows, uint64_t count, unsigned words, unsigned 
 typedef void sort_level(kin_row_sorter *s, uint64_t *rows, uint64_t count, unsigned byte);
 
 /* Rows that were put into bins by bits of one word: sorts bin after bin. */
-INLINED void sort_bins(kin_row_sorter *s, uint64_t *rows, uint64_t count, unsigned words,
-                       unsigned word, unsigned shift, sort_level *level)
+KIN_INLINE void sort_bins(kin_row_sorter *s, uint64_t *rows, uint64_t count, unsigned words,
+                          unsigned word, unsigned shift, sort_level *level)
 {
     for (uint64_t first = 0, end; first < count; first = end) {
         uint64_t bin = rows[first * words + word] >> shift;
@@ -129,8 +128,8 @@ INLINED void sort_bins(kin_row_sorter *s, uint64_t *rows, uint64_t count, unsign
 
 /* Rows that fit into the spare memory, and are equal before word `word`: by the first bits in which
  * any two differ. */
-INLINED void sort_near(kin_row_sorter *s, uint64_t *rows, uint64_t count, unsigned words,
-                       unsigned word, sort_level *level)
+KIN_INLINE void sort_near(kin_row_sorter *s, uint64_t *rows, uint64_t count, unsigned words,
+                          unsigned word, sort_level *level)
 {
     uint64_t differing = 0;
     for (; word < words; word++) {
@@ -166,8 +165,8 @@ INLINED void sort_near(kin_row_sorter *s, uint64_t *rows, uint64_t count, unsign
 }
 
 /* Rows that are equal before byte `byte`. words is a constant where this is inlined. */
-INLINED void sort_rows(kin_row_sorter *s, uint64_t *rows, uint64_t count, unsigned words,
-                       unsigned byte, sort_level *level)
+KIN_INLINE void sort_rows(kin_row_sorter *s, uint64_t *rows, uint64_t count, unsigned words,
+                          unsigned byte, sort_level *level)
 {
     uint64_t ends[RADIX], start = 0;
     if (count <= FEW_ROWS) {

@@ -1,5 +1,6 @@
 /* Kernels for AVX2: the ones of each byte by a table of nibbles, summed byte by byte over the
  * planes and then into entries. */
+#include "common/base/inline.h"
 #include "worker/search/groups.h"
 
 #if defined(__x86_64__)
@@ -67,11 +68,9 @@ static inline uint32_t near_of(__m256i distances, __m256i above)
     return (uint32_t)_mm256_movemask_ps(_mm256_castsi256_ps(_mm256_cmpgt_epi32(above, distances)));
 }
 
-static inline __attribute__((always_inline)) uint32_t run(const uint8_t *group, uint32_t lane,
-                                                          uint32_t count,
-                                                          const kin_group_query *query,
-                                                          uint32_t limit, kin_candidate *candidates,
-                                                          unsigned planes, unsigned tail)
+KIN_INLINE uint32_t run(const uint8_t *group, uint32_t lane, uint32_t count,
+                        const kin_group_query *query, uint32_t limit, kin_candidate *candidates,
+                        unsigned planes, unsigned tail)
 {
     uint32_t most = limit > KIN_CODE_BITS_MAX ? KIN_CODE_BITS_MAX : limit;
     __m256i values[KIN_CODE_BITS_MAX / 32], above = _mm256_set1_epi32((int)most + 1);

@@ -1,4 +1,5 @@
 /* Kernels for AVX-512 with VPOPCNTDQ: sixteen entries an instruction. */
+#include "common/base/inline.h"
 #include "worker/search/groups.h"
 
 #if defined(__x86_64__)
@@ -48,11 +49,9 @@ static inline uint32_t half_limit(unsigned planes)
     return planes == 1 ? 8 : planes == 3 ? 20 : 46;
 }
 
-static inline __attribute__((always_inline)) uint32_t run(const uint8_t *group, uint32_t lane,
-                                                          uint32_t count,
-                                                          const kin_group_query *query,
-                                                          uint32_t limit, kin_candidate *candidates,
-                                                          unsigned planes, unsigned tail)
+KIN_INLINE uint32_t run(const uint8_t *group, uint32_t lane, uint32_t count,
+                        const kin_group_query *query, uint32_t limit, kin_candidate *candidates,
+                        unsigned planes, unsigned tail)
 {
     const size_t group_bytes = (size_t)KIN_TABLE_GROUP * (4 * planes + tail);
     const unsigned half = (planes + 1) / 2;

@@ -1,5 +1,6 @@
 /* Kernels for AArch64: CNT counts the ones of each byte, pairwise additions sum them into entries.
  */
+#include "common/base/inline.h"
 #include "worker/search/groups.h"
 
 #if defined(__aarch64__)
@@ -34,11 +35,9 @@ static inline void ones_of_tails(const uint8_t *tails, uint8x16_t query, unsigne
     }
 }
 
-static inline __attribute__((always_inline)) uint32_t run(const uint8_t *group, uint32_t lane,
-                                                          uint32_t count,
-                                                          const kin_group_query *query,
-                                                          uint32_t limit, kin_candidate *candidates,
-                                                          unsigned planes, unsigned tail)
+KIN_INLINE uint32_t run(const uint8_t *group, uint32_t lane, uint32_t count,
+                        const kin_group_query *query, uint32_t limit, kin_candidate *candidates,
+                        unsigned planes, unsigned tail)
 {
     uint8x16_t values[KIN_CODE_BITS_MAX / 32];
     for (unsigned p = 0; p <= planes; p++)

@@ -1,13 +1,12 @@
 /* The kernels that every other is tested against. */
+#include "common/base/inline.h"
 #include "worker/search/groups.h"
 
 #include <string.h>
 
-static inline __attribute__((always_inline)) uint32_t run(const uint8_t *group, uint32_t lane,
-                                                          uint32_t count,
-                                                          const kin_group_query *query,
-                                                          uint32_t limit, kin_candidate *candidates,
-                                                          unsigned planes, unsigned tail)
+KIN_INLINE uint32_t run(const uint8_t *group, uint32_t lane, uint32_t count,
+                        const kin_group_query *query, uint32_t limit, kin_candidate *candidates,
+                        unsigned planes, unsigned tail)
 {
     uint32_t found = 0, value;
     for (uint32_t row = 0; row < count; row++) {

@@ -8,6 +8,7 @@
 
 #include "common/base/bytes.h"
 #include "common/base/check.h"
+#include "common/base/inline.h"
 #include "common/base/limits.h"
 #include "common/base/memory.h"
 
@@ -168,10 +169,8 @@ static kin_status flush_group(kin_shard_share *share, bool at_end, kin_error *er
 }
 
 /* Looks at the order of codes and starts their buckets. words is a constant where it is inlined. */
-static inline __attribute__((always_inline)) kin_status look_at(kin_shard_share *share,
-                                                                const uint64_t *codes,
-                                                                unsigned words, unsigned stride,
-                                                                uint64_t count, kin_error *error)
+KIN_INLINE kin_status look_at(kin_shard_share *share, const uint64_t *codes, unsigned words,
+                              unsigned stride, uint64_t count, kin_error *error)
 {
     uint32_t bucket_bits = share->outline->meta.table[share->range.table].bucket_bits;
     kin_status status = KIN_OK;
