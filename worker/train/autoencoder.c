@@ -1,6 +1,5 @@
 #include "worker/train/autoencoder.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -347,20 +346,10 @@ static kin_status turn_codes(autoencoder *a, const kin_train_context *context, f
         context, &source, a->options->whitening, KIN_ROTATION_RANDOM,
         kin_train_seed(a->options->seed, SEED_ROTATION, 0), &rotation, TUNING_END, 1, error);
     if (status == KIN_OK) {
-        kin_train_epoch told = {.phase = "rotation",
-                                .epoch = 1,
-                                .epochs = 1,
-                                .loss = rotation.loss,
-                                .error = NAN,
-                                .balance = rotation.balance,
-                                .rate = NAN,
-                                .held_out = NAN};
         if (context->rank == 0 && a->visible.binary) learn_way_back(a, &made, &rotation);
         kin_code_rotation_apply(&rotation, a->bits, inputs,
                                 values + affine_at(a->encoder, a->depth - 1));
-        if (context->rank == 0 && a->options->log != NULL) a->options->log(a->options->user, &told);
-        kin_buffer_printf(curve, "rotation\t1\t%.6g\tnan\t%.4g\tnan\tnan\n", rotation.loss,
-                          rotation.balance);
+        kin_code_rotation_tell(&rotation, context, a->options, curve);
     }
     kin_code_rotation_fini(&rotation);
     free(made.rows);

@@ -132,6 +132,22 @@ kin_status kin_code_rotation_learn(const kin_train_context *context, const kin_t
     return status;
 }
 
+void kin_code_rotation_tell(const kin_code_rotation *rotation, const kin_train_context *context,
+                            const kin_train_options *options, kin_buffer *curve)
+{
+    kin_train_epoch told = {.phase = "rotation",
+                            .epoch = 1,
+                            .epochs = 1,
+                            .loss = rotation->loss,
+                            .error = NAN,
+                            .balance = rotation->balance,
+                            .rate = NAN,
+                            .held_out = NAN};
+    if (context->rank == 0 && options->log != NULL) options->log(options->user, &told);
+    kin_buffer_printf(curve, "rotation\t1\t%.6g\tnan\t%.4g\tnan\tnan\n", rotation->loss,
+                      rotation->balance);
+}
+
 void kin_code_rotation_apply(const kin_code_rotation *rotation, size_t bits, size_t inputs,
                              float *parameters)
 {

@@ -8,6 +8,7 @@
 
 #include "worker/train/context.h"
 #include "worker/train/source.h"
+#include "worker/train/train.h"
 
 /* Where the rotation starts. */
 typedef enum kin_code_rotation_start {
@@ -37,6 +38,9 @@ KIN_MUST_USE kin_status kin_code_rotation_learn(const kin_train_context *context
  * outputs become planes (code - mean), and bits their signs. */
 void kin_code_rotation_apply(const kin_code_rotation *rotation, size_t bits, size_t inputs,
                              float *parameters);
+/* Says it as an epoch, on rank 0, and appends its line to the curve. */
+void kin_code_rotation_tell(const kin_code_rotation *rotation, const kin_train_context *context,
+                            const kin_train_options *options, kin_buffer *curve);
 void kin_code_rotation_fini(kin_code_rotation *rotation);
 
 /* Bytes that learning takes at most, on a rank that owns `slices` slices of `vectors` codes. */

@@ -160,10 +160,3 @@ void kin_floats_add_noise(float *output, const float *input, size_t count, doubl
         output[i] = input[i] + (float)sum * scale;
     }
 }
-
-bool kin_floats_finite(const float *values, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        if (!isfinite(values[i])) return false;
-    return true;
-}

@@ -45,7 +45,4 @@ void kin_floats_fill_rows(float *matrix, size_t rows, size_t columns, const floa
 void kin_floats_add_noise(float *output, const float *input, size_t count, double deviation,
                           uint64_t seed);
 
-/* Whether all are finite. */
-bool kin_floats_finite(const float *values, size_t count);
-
 #endif

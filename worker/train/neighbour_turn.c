@@ -1,5 +1,4 @@
 /* The turn of neighbourhood-contrastive codes, once they are learned. */
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,18 +45,8 @@ kin_status kin_neighbour_turn(kin_neighbour_learner *l, const kin_train_options 
         kin_code_rotation_learn(l->context, &source, -l->options->emphasis, KIN_ROTATION_AXES, 0,
                                 &rotation, KIN_NEIGHBOUR_STEPS_END, 1, error);
     if (status == KIN_OK) {
-        kin_train_epoch told = {.phase = "rotation",
-                                .epoch = 1,
-                                .epochs = 1,
-                                .loss = rotation.loss,
-                                .error = NAN,
-                                .balance = rotation.balance,
-                                .rate = NAN,
-                                .held_out = NAN};
         kin_code_rotation_apply(&rotation, l->bits, code->inputs, l->values + code->parameters_at);
-        kin_buffer_printf(curve, "rotation\t1\t%.6g\tnan\t%.4g\tnan\tnan\n", rotation.loss,
-                          rotation.balance);
-        if (l->context->rank == 0 && options->log != NULL) options->log(options->user, &told);
+        kin_code_rotation_tell(&rotation, l->context, options, curve);
     }
     kin_code_rotation_fini(&rotation);
     kin_mlp_work_destroy(&made.work);
