@@ -14,6 +14,8 @@
 #include "tests/support/training_trial.h"
 #include "worker/encode/blas.h"
 #include "worker/encode/hasher.h"
+#include "worker/plan/plan_build.h"
+#include "worker/train/descent.h"
 
 enum { DIMENSIONS = 30, CLUSTERS = 12 };
 
@@ -94,6 +96,34 @@ static void ranks_agree(void **state)
         lines += parsed.curve.text[i] == '\n';
     assert_int_equal(lines, 22);
     kin_buffer_fini(&file);
+    free(vectors);
+}
+
+/* What kindred plan says of mini-batches is what learning says on its card. */
+static void the_plan_knows_the_batches(void **state)
+{
+    static const uint64_t counts[] = {60, 200, 709};
+    (void)state;
+    float *vectors = make_clusters(709, 0.5);
+    kin_neighbour_options usual = KIN_NEIGHBOUR_OPTIONS_DEFAULT;
+    kin_train_options options = options_of(16);
+    usual.hidden[0] = 16;
+    usual.hidden[1] = 8;
+    options.neighbour = &usual;
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        kin_buffer file = train(&options, vectors, counts[i], 1);
+        kin_encoder_file parsed;
+        kin_error error = {0};
+        unsigned batch = 0, steps = 0;
+        assert_int_equal(kin_encoder_file_parse(&parsed, file.data, file.bytes, "f", &error),
+                         KIN_OK);
+        const char *at = memmem(parsed.options.text, parsed.options.bytes, "batch=", 6);
+        assert_non_null(at);
+        assert_int_equal(sscanf(at, "batch=%u steps=%u", &batch, &steps), 2);
+        assert_true(fabs(kin_plan_neighbour_batch(counts[i]) - batch) < KIN_BATCH_SLICES);
+        assert_true(fabs(kin_plan_neighbour_steps(counts[i]) / steps - 1) < 0.05);
+        kin_buffer_fini(&file);
+    }
     free(vectors);
 }
 
@@ -381,10 +411,15 @@ static void refusals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(ranks_agree),      cmocka_unit_test(clusters_become_codes),
-        cmocka_unit_test(codes_are_turned), cmocka_unit_test(poor_samples),
-        cmocka_unit_test(goes_on),          cmocka_unit_test(other_states),
-        cmocka_unit_test(stops_early),      cmocka_unit_test(refusals),
+        cmocka_unit_test(ranks_agree),
+        cmocka_unit_test(the_plan_knows_the_batches),
+        cmocka_unit_test(clusters_become_codes),
+        cmocka_unit_test(codes_are_turned),
+        cmocka_unit_test(poor_samples),
+        cmocka_unit_test(goes_on),
+        cmocka_unit_test(other_states),
+        cmocka_unit_test(stops_early),
+        cmocka_unit_test(refusals),
     };
     kin_blas_init();
     return cmocka_run_group_tests(tests, NULL, NULL);
