@@ -319,6 +319,28 @@ def test_report():
            f"a report of learning from {source}", report, said(done))
 
 
+def test_poor_samples():
+    """Constant features, the same picture again and again, fewer rows than bits: a word, and a file."""
+    np.save(path("constant.npy"), np.full((300, 20), 0.25, np.float32))
+    np.save(path("nearly.npy"), np.vstack([np.ones((299, 20)), np.zeros((1, 20))]).astype(np.float32))
+    os.makedirs(path("copies"))
+    for i in range(70):
+        Image.new("RGB", (20, 20), (200, 30, 30)).save(path(f"copies/{i}.png"))
+    for source, count in (("constant.npy", 300), ("copies", 70)):
+        done = train(2, "-o", "poor", "--bits", "16", source)
+        ok(done.returncode == 0 and said(done).count(f"all {count} vectors to learn from are the "
+                                                     "same") == 1, f"of {source}", said(done))
+    done = build(2, "-o", path("copies.index"), "copies", cwd=WORK.name)
+    ok(done.returncode == 0 and said(done).count("all 70 vectors to learn from are the same") == 1,
+       "a build of copies", said(done))
+    done = train(0, "-o", "poor", "--bits", "16", "nearly.npy")
+    ok(done.returncode == 0 and "warning" not in said(done), "one row that differs is enough",
+       said(done))
+    done = train(0, "-o", "poor", "--bits", "32", "--sample", "31", "other.npy")
+    ok(done.returncode == 0 and "31 vectors are fewer than the 32 bits" in said(done),
+       "fewer rows than bits", said(done))
+
+
 def test_mistakes():
     refuse(train(0, "-o", "drawn", "data.npy"), "-o drawn is a folder", 2)
     ok(not os.path.exists(path("drawn.training")), "before anything is learned")
@@ -373,5 +395,6 @@ with WORK:
     test_options()
     test_quality()
     test_report()
+    test_poor_samples()
     test_mistakes()
 finish()

@@ -293,6 +293,12 @@ static void plan_and_fact_are_compared(void **state)
                         "bytes planned and taken: memory of a rank 1.0 MB 1.5 MB (1.50), "
                         "disk 2.0 MB 2.0 MB (1.00), disk at most 4.0 MB 3.0 MB (0.75)\n");
     kin_buffer_clear(&text);
+    kin_plan quick = {.timed = true}, quicker = {.timed = true};
+    kin_plan_add(&quick, "look", 0.00001);
+    kin_plan_add(&quicker, "look", 0.01);
+    kin_plan_compare(&quick, &quicker, &text); /* nobody waits for either */
+    assert_memory_equal(text.data, "seconds planned and taken: all 0.0 0.0\n", 39);
+    kin_buffer_clear(&text);
     plan.timed = false;
     kin_plan_compare(&plan, &fact, &text);
     kin_buffer_append_byte(&text, 0);

@@ -252,6 +252,32 @@ static kin_status measure(run *r, const kin_train_options *options, const kin_tr
     return status;
 }
 
+/* Samples of which a hasher can learn little. It is learned all the same: a few pictures, or one a
+ * hundred times, are a collection, too. */
+static void warn_of_sample(const kin_train_source *source, uint32_t bits)
+{
+    char count[32];
+    size_t bytes = source->dimensions * sizeof(float);
+    float *first = kin_malloc(bytes), *other = kin_malloc(bytes);
+    const float *wanted = source->count > 0 ? kin_source_run(source, 0, 1, first) : NULL;
+    uint64_t same = wanted != NULL;
+    while (same < source->count &&
+           memcmp(wanted, kin_source_run(source, same, 1, other), bytes) == 0)
+        same++;
+    if (same > 1 && same == source->count)
+        kin_log(KIN_LOG_WARNING,
+                "all %s vectors to learn from are the same, and so will be their codes; learn from "
+                "pictures that differ",
+                kin_text_count(source->count, count));
+    else if (source->count < bits)
+        kin_log(KIN_LOG_WARNING,
+                "%s vectors are fewer than the %u bits to learn from them, which will repeat one "
+                "another; take more pictures, or fewer bits (--bits)",
+                kin_text_count(source->count, count), (unsigned)bits);
+    free(first);
+    free(other);
+}
+
 kin_status kin_training_run(const kin_training *training, const kin_train_source *source,
                             kin_buffer *file, kin_error *error)
 {
@@ -284,6 +310,7 @@ kin_status kin_training_run(const kin_training *training, const kin_train_source
                                       .class_count = source->class_count,
                                       .class_names = source->class_names};
     }
+    if (context.rank == 0) warn_of_sample(&used, options.bits);
     size_t start = file->bytes;
     bool learned_by = used.labels != NULL;
     kin_status status = kin_train(&context, &options, &used, file, error);

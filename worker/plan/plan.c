@@ -31,9 +31,10 @@ static double seconds_of(const kin_plan *plan, const char *name)
     return 0;
 }
 
-static void append_ratio(kin_buffer *out, double planned, double taken)
+static void append_ratio(kin_buffer *out, double planned, double taken, double least)
 {
-    if (planned > 0) kin_buffer_printf(out, " (%.2f)", taken / planned);
+    if (planned > 0 && (planned >= least || taken >= least))
+        kin_buffer_printf(out, " (%.2f)", taken / planned);
 }
 
 static void append_times(const kin_plan *plan, const kin_plan *fact, kin_buffer *out)
@@ -45,12 +46,12 @@ static void append_times(const kin_plan *plan, const kin_plan *fact, kin_buffer 
         if (taken < SECONDS_SHOWN && planned < SECONDS_SHOWN) continue;
         kin_buffer_printf(out, "%s %s %.1f %.1f", first ? "" : ",", fact->stages[s].name, planned,
                           taken);
-        append_ratio(out, planned, taken);
+        append_ratio(out, planned, taken, SECONDS_SHOWN);
         first = false;
     }
     double planned = kin_plan_seconds(plan), taken = kin_plan_seconds(fact);
     kin_buffer_printf(out, "%s all %.1f %.1f", first ? "" : ",", planned, taken);
-    append_ratio(out, planned, taken);
+    append_ratio(out, planned, taken, SECONDS_SHOWN);
     kin_buffer_append_byte(out, '\n');
 }
 
@@ -58,7 +59,7 @@ static void append_bytes(kin_buffer *out, const char *what, uint64_t planned, ui
 {
     char a[32], b[32];
     kin_buffer_printf(out, "%s %s %s", what, kin_text_bytes(planned, a), kin_text_bytes(taken, b));
-    append_ratio(out, (double)planned, (double)taken);
+    append_ratio(out, (double)planned, (double)taken, 0);
 }
 
 void kin_plan_compare(const kin_plan *plan, const kin_plan *fact, kin_buffer *out)
