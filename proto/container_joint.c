@@ -15,6 +15,7 @@
 #define HELD_BLOCKS 16
 #define HELD_BYTES ((size_t)HELD_BLOCKS * KIN_CONTAINER_BLOCK_BYTES)
 
+/* A span of so many windows or more sends them to the disk by itself. */
 #define LONG_WINDOWS 4
 
 struct kin_container_span {
