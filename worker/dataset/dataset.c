@@ -7,6 +7,7 @@
 #include "common/base/file.h"
 #include "common/base/limits.h"
 #include "common/base/memory.h"
+#include "common/base/text.h"
 #include "proto/feature_file.h"
 #include "proto/generation.h"
 #include "proto/npy_format.h"
@@ -15,7 +16,6 @@
 #include "worker/dataset/index_rows.h"
 
 #define IDX_START "idx:"
-#define NPY_END ".npy"
 /* Bytes of a digest's block: the digest of a file is that of its blocks' digests. */
 #define BLOCK_BYTES ((size_t)16 << 20)
 
@@ -203,9 +203,8 @@ static kin_status open_source(kin_dataset *dataset, const kin_dataset_options *o
 
 bool kin_dataset_is_named(const char *source)
 {
-    size_t bytes = strlen(source), ending = strlen(NPY_END);
     if (strncmp(source, IDX_START, strlen(IDX_START)) == 0) return true;
-    if (bytes > ending && strcmp(source + bytes - ending, NPY_END) == 0) return true;
+    if (kin_text_has_ending(source, ".npy")) return true;
     char *current = kin_path_join(source, KIN_CURRENT_FILE);
     bool is_index = kin_path_exists(current);
     free(current);
