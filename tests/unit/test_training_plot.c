@@ -49,6 +49,8 @@ static kin_buffer by_hand(void)
                                   .logarithmic = i == 2,
                                   .height = 300};
     }
+    lines[1][0] = lines[1][1]; /* what has no number is not in the legend */
+    plots[2].line_count = 1;
     kin_image image;
     kin_buffer png = {0};
     kin_plot_draw(plots, 4, &image);
@@ -105,6 +107,27 @@ static void one_step_behind(void **state)
     kin_buffer_fini(&alone);
 }
 
+static uint32_t height_of(const char *curve)
+{
+    kin_buffer png = plot(curve);
+    assert_true(png.bytes > 24);
+    uint32_t height = (uint32_t)png.data[20] << 24 | (uint32_t)png.data[21] << 16 |
+                      (uint32_t)png.data[22] << 8 | png.data[23];
+    kin_buffer_fini(&png);
+    return height;
+}
+
+/* Plots of which there is nothing to see, or one point, are not drawn. */
+static void empty_plots_are_left_out(void **state)
+{
+    (void)state;
+    uint32_t whole = height_of(FIRST SECOND);
+    assert_int_equal(height_of("walks\t1\t4\tnan\tnan\t0.1\tnan\nwalks\t2\t3\tnan\tnan\t0.01\tnan\n"
+                               "rotation\t1\t0.3\tnan\t0.02\tnan\tnan\n"),
+                     whole - 600);
+    assert_int_equal(height_of("rotation\t1\t0.3\tnan\t0.02\tnan\tnan\n"), whole - 900);
+}
+
 /* What is no line of a curve is left out: short ones, words for numbers, no phase, a long one. */
 static void odd_lines_are_left_out(void **state)
 {
@@ -127,8 +150,10 @@ static void many_phases(void **state)
     (void)state;
     kin_buffer text = {0}, few = {0};
     for (int p = 0; p < 40; p++) {
-        kin_buffer_printf(&text, "phase %d\t1\t1\t1\t0.1\t0.1\t1\n", p);
-        if (p < 16) kin_buffer_printf(&few, "phase %d\t1\t1\t1\t0.1\t0.1\t1\n", p);
+        for (int epoch = 1; epoch <= 2; epoch++) {
+            kin_buffer_printf(&text, "phase %d\t%d\t1\t1\t0.1\t0.1\t1\n", p, epoch);
+            if (p < 16) kin_buffer_printf(&few, "phase %d\t%d\t1\t1\t0.1\t0.1\t1\n", p, epoch);
+        }
     }
     kin_buffer_append_byte(&text, 0);
     kin_buffer_append_byte(&few, 0);
@@ -145,6 +170,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(phases_are_drawn), cmocka_unit_test(one_step_behind),
-        cmocka_unit_test(odd_lines_are_left_out), cmocka_unit_test(many_phases)};
+        cmocka_unit_test(empty_plots_are_left_out), cmocka_unit_test(odd_lines_are_left_out),
+        cmocka_unit_test(many_phases)};
     return cmocka_run_group_tests(tests, draw_wanted, forget_wanted);
 }

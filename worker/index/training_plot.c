@@ -1,5 +1,6 @@
 #include "worker/index/training_plot.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -75,6 +76,39 @@ static const phase *longest_last(const curves *c)
     return &c->phases[c->count - 1];
 }
 
+static uint32_t finite_count(const kin_plot_line *line)
+{
+    uint32_t finite = 0;
+    for (uint32_t i = 0; i < line->count; i++)
+        finite += isfinite(line->y[i]) != 0;
+    return finite;
+}
+
+/* Keeps those of lines [count] that have something to show. */
+static uint32_t keep_shown(kin_plot_line *lines, uint32_t count)
+{
+    uint32_t kept = 0;
+    for (uint32_t l = 0; l < count; l++)
+        if (finite_count(&lines[l]) > 0) lines[kept++] = lines[l];
+    return kept;
+}
+
+/* Lines [PHASES_MAX] of one of the numbers over all phases; whether one of them is a line, not a
+ * point, which alone would say nothing. */
+static bool take_lines(const curves *c, int number, kin_plot_line *lines, uint32_t *count)
+{
+    bool shows = false;
+    for (uint32_t p = 0; p < c->count; p++) {
+        lines[p] = (kin_plot_line){.name = c->phases[p].name,
+                                   .x = c->phases[p].x,
+                                   .y = c->phases[p].numbers[number],
+                                   .count = c->phases[p].count};
+        shows = shows || finite_count(&lines[p]) > 1;
+    }
+    *count = keep_shown(lines, c->count);
+    return shows;
+}
+
 static void draw(const curves *c, const char *title, kin_buffer *png)
 {
     static const char *const names[] = {[ERROR] = "error",
@@ -85,28 +119,25 @@ static void draw(const curves *c, const char *title, kin_buffer *png)
         {.name = "learned from", .x = last->x, .y = last->numbers[LOSS], .count = last->count},
         {.name = "held out", .x = last->x, .y = last->numbers[HELD_OUT], .count = last->count}};
     kin_plot_line lines[NUMBERS][PHASES_MAX];
+    uint32_t plot_count = 1, line_count;
     kin_plot plots[4] = {{.title = title,
                           .x_label = "epoch",
                           .y_label = kin_sprintf("loss, %s", last->name),
                           .lines = loss,
-                          .line_count = 2,
+                          .line_count = keep_shown(loss, 2),
                           .height = 400}};
     for (int i = ERROR; i <= RATE; i++) {
-        for (uint32_t p = 0; p < c->count; p++)
-            lines[i][p] = (kin_plot_line){.name = c->phases[p].name,
-                                          .x = c->phases[p].x,
-                                          .y = c->phases[p].numbers[i],
-                                          .count = c->phases[p].count};
-        plots[i] = (kin_plot){.x_label = "epoch",
-                              .y_label = names[i],
-                              .lines = lines[i],
-                              .line_count = c->count,
-                              .from_zero = i != RATE,
-                              .logarithmic = i == RATE,
-                              .height = 300};
+        if (!take_lines(c, i, lines[i], &line_count)) continue;
+        plots[plot_count++] = (kin_plot){.x_label = "epoch",
+                                         .y_label = names[i],
+                                         .lines = lines[i],
+                                         .line_count = line_count,
+                                         .from_zero = i != RATE,
+                                         .logarithmic = i == RATE,
+                                         .height = 300};
     }
     kin_image image;
-    kin_plot_draw(plots, 4, &image);
+    kin_plot_draw(plots, plot_count, &image);
     kin_image_append_png(&image, png);
     kin_image_fini(&image);
     free((char *)plots[0].y_label);
